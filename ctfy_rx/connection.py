@@ -1,0 +1,237 @@
+"""One HTTP response as a cold `Observable` of frames.
+
+Each subscription opens a connection of its own and closes it when disposed. The client decides who drives it:
+a blocking one a daemon thread, which works in any program, an asynchronous one a task on an event loop,
+without a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, TypedDict
+
+import httpx
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+from reactivex.scheduler.eventloop import AsyncIOScheduler
+from typing_extensions import Unpack
+
+from ctfy_rx.answer import Secrets
+from ctfy_rx.drivers import LoopDriver, ThreadDriver
+from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.loop import running_loop
+from ctfy_rx.reconnect import Session
+from ctfy_rx.request import EventRequest, bare, resolve, without_token
+from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
+from ctfy_rx.transport import add_token
+
+__all__ = ["ClientFactory", "ClientOptions", "Frames", "FramesOptions", "Token", "frames"]
+
+_NO_LOOP = "an AsyncClient needs a running event loop: subscribe inside a coroutine, or let client_factory return an httpx.Client"
+
+Token = str | Callable[[], str | None] | None
+ClientFactory = Callable[[], Any]
+"""Returns an `httpx.Client` or `httpx.AsyncClient` (or httpx2's), a new one at each call; it is closed for
+you."""
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `httpx.Client` takes and is passed on to it: TLS, proxies, HTTP versions."""
+
+    verify: Any
+    cert: Any
+    proxy: Any
+    mounts: Any
+    trust_env: bool
+    http1: bool
+    http2: bool
+    limits: Any
+    transport: Any
+
+
+class FramesOptions(ClientOptions, total=False):
+    """The further options of `frames`, for functions that pass them on."""
+
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] | None
+    params: Mapping[str, Any] | None
+    auth: Any
+    method: str
+    content: bytes | str | None
+    idle_timeout: float | None
+    connect_timeout: float
+    max_frame_bytes: int
+    last_event_id: str
+
+
+def frames(
+    url: str | None = None,
+    *,
+    token: Token = None,
+    client_factory: ClientFactory | None = None,
+    path: str | None = None,
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+    params: Mapping[str, Any] | None = None,
+    auth: Any = None,
+    method: str = "GET",
+    content: bytes | str | None = None,
+    idle_timeout: float | None = 75.0,
+    connect_timeout: float = 5.0,
+    max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+    last_event_id: str = "",
+    **client_options: Unpack[ClientOptions],
+) -> Frames:
+    """A cold Observable of the frames of an event stream: one connection for each subscription, closed when
+    that is disposed.
+
+    ::
+
+        subscribe   ^
+        connection  |--: connected---frame--frame--: keepalive--frame--|
+        frames      +----------------f------f-------------------f------|
+
+    It completes when the server ends the response, and fails with a `CtfyRxError` when the connection breaks
+    or is refused. Put ``op.retry_with_backoff()`` behind it to reconnect.
+
+    `url` without a path is the platform's root; with a path it is taken as it is. `token`, or what a callable
+    returns at each attempt, goes in the query of requests to that origin alone. `idle_timeout` (seconds,
+    None: never) is how long the server may send no byte. `headers`, `params`, `auth`, `method` and `content`
+    are httpx's, as are all other options (`verify`, `cert`, `proxy` …), which build the client;
+    `client_factory` makes it instead: an `httpx.Client`, or an `httpx.AsyncClient` to read on the running
+    event loop. Subscribing with an `AsyncIOScheduler` as `scheduler` reads on its loop as well.
+
+    Raises `ConfigurationError` for what cannot work.
+
+    >>> frames("http://localhost:8100", token="pt_secret")
+    <Frames of http://localhost:8100/api/v1/events>
+    """
+    if url is not None and url.startswith("/"):
+        url, path = None, url
+    if client_factory is None:
+        if url is None:
+            raise ConfigurationError(
+                'no URL: write frames("http://localhost:8100"), the address of your platform'
+            )
+        make_client: ClientFactory | _ClientMaker = _ClientMaker(client_options)
+        url, path = str(resolve(url, path, "")), None
+    elif client_options:
+        raise ConfigurationError(
+            f"{', '.join(client_options)}: set this on the client that client_factory returns"
+        )
+    else:
+        make_client = client_factory
+    request = EventRequest(
+        method=method,
+        headers=httpx.Headers(headers),
+        params=params,
+        content=content,
+        auth=auth,
+        idle_timeout=idle_timeout,
+        connect_timeout=connect_timeout,
+    )
+    return Frames(url or "", path, request, token, make_client, max_frame_bytes, last_event_id)
+
+
+class Frames(Observable[Frame]):
+    """The cold Observable that `frames` returns."""
+
+    def __init__(
+        self,
+        url: str,
+        path: str | None,
+        request: EventRequest,
+        token: Token,
+        client_factory: ClientFactory | _ClientMaker,
+        max_frame_bytes: int,
+        last_event_id: str,
+    ) -> None:
+        super().__init__()
+        self._url = url
+        self._path = path
+        self._request = request
+        self._token = token
+        self._client_factory = client_factory
+        self._max_frame_bytes = max_frame_bytes
+        self._last_event_id = last_event_id
+
+    def __repr__(self) -> str:
+        return f"<Frames of {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """The URL as it may be shown."""
+        return bare(httpx.URL(self._url)) or self._path or "the client's base URL"
+
+    def session(self) -> Session:
+        """A new session: hand it to `connect` once for each attempt."""
+        return Session(self._last_event_id)
+
+    def connect(self, session: Session) -> Observable[Frame]:
+        """A cold Observable of one connection of `session`: it resumes where the one before it ended."""
+
+        def subscribe(
+            observer: abc.ObserverBase[Frame], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            loop = loop_of(scheduler)
+            client = self._make_client(asynchronous=loop is not None)
+            decoder = FrameDecoder(max_frame_bytes=self._max_frame_bytes, last_event_id=session.last_event_id)
+            if not hasattr(client, "aclose"):
+                thread = ThreadDriver(client, self._prepare, session, decoder, observer)
+                thread.start()
+                return Disposable(thread.dispose)
+            session.loop = loop or session.loop or running_loop()
+            if session.loop is None:
+                raise ConfigurationError(_NO_LOOP)
+            task = LoopDriver(client, self._prepare, session, decoder, observer)
+            task.start(session.loop)
+            return Disposable(task.dispose)
+
+        return Observable(subscribe)
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[Frame], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return self.connect(self.session()).subscribe(observer, scheduler=scheduler)
+
+    def _make_client(self, *, asynchronous: bool) -> Any:
+        make = self._client_factory
+        return make.client(asynchronous=asynchronous) if isinstance(make, _ClientMaker) else make()
+
+    def _prepare(self, client: Any) -> tuple[EventRequest, Secrets]:
+        url, token_in_url = without_token(resolve(self._url, self._path, str(client.base_url)))
+        token = (self._token() if callable(self._token) else self._token) or token_in_url
+        if token:
+            add_token(client, token, url)
+        return replace(self._request, url=url), Secrets(token)
+
+
+class _ClientMaker:
+    """Makes a client for each connection, and the TLS context, which takes 20 ms to make, once for all of
+    them."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self._options = options
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        options = self._options
+        return httpx.create_ssl_context(
+            verify=options.get("verify", True),
+            cert=options.get("cert"),
+            trust_env=options.get("trust_env", True),
+        )
+
+    def client(self, *, asynchronous: bool) -> httpx.Client | httpx.AsyncClient:
+        options: dict[str, Any] = {**self._options, "verify": self._tls}
+        options.pop("cert", None)
+        return httpx.AsyncClient(**options) if asynchronous else httpx.Client(**options)
+
+
+def loop_of(scheduler: abc.SchedulerBase | None) -> asyncio.AbstractEventLoop | None:
+    """The event loop of an asyncio scheduler."""
+    if not isinstance(scheduler, AsyncIOScheduler):
+        return None
+    return scheduler._loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no public name

@@ -1,0 +1,224 @@
+"""What moves the bytes of one connection: a daemon thread with a blocking client, or a task with an
+asynchronous one.
+
+Both do the same over one core, and nothing but read, decode and deliver. What ends a connection, be it the
+server, the network or a subscriber that raises, reaches the observer as its end; a disposed connection says
+nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, closing, suppress
+from typing import Any
+
+from reactivex import abc
+
+from ctfy_rx.answer import BODY_BYTES, Secrets, is_event_stream, refusal, translated
+from ctfy_rx.errors import FrameTooLarge
+from ctfy_rx.loop import LoopTask
+from ctfy_rx.reconnect import Session
+from ctfy_rx.request import EventRequest, exchange
+from ctfy_rx.sse import Frame, FrameDecoder
+from ctfy_rx.transport import Lifeline
+
+__all__ = ["LoopDriver", "Prepare", "ThreadDriver"]
+
+_log = logging.getLogger("ctfy_rx")
+_REFUSAL_TIMEOUT = 5.0
+
+Prepare = Callable[[Any], tuple[EventRequest, Secrets]]
+"""Makes a client ready to send: the request, and the secrets that nobody may see."""
+
+
+class _Driver:
+    """What both drivers share: the exchange, the decoder, delivery and the end."""
+
+    def __init__(
+        self,
+        client: Any,
+        prepare: Prepare,
+        session: Session,
+        decoder: FrameDecoder,
+        observer: abc.ObserverBase[Frame],
+    ) -> None:
+        self._client = client
+        self._prepare = prepare
+        self._session = session
+        self._decoder = decoder
+        self._observer = observer
+        self._address = ""
+        self._secrets = Secrets()
+        self._disposed = False
+
+    def dispose(self) -> None:
+        """Say nothing more."""
+        self._disposed = True
+
+    def exchange(self) -> Generator[tuple[Any, dict[str, Any]], Any, Any]:
+        request, self._secrets = self._prepare(self._client)
+        self._address = request.address
+        return exchange(request, self._client, self._session.last_event_id)
+
+    def refusal(self, response: Any, body: bytes) -> Exception:
+        return refusal(response, body, address=self._address, secrets=self._secrets, now=time.time())
+
+    def translated(self, error: Exception) -> Exception:
+        return translated(error, address=self._address, secrets=self._secrets)
+
+    def deliver(self, chunk: bytes) -> None:
+        on_next = self._observer.on_next
+        try:
+            for frame in self._decoder.feed(chunk):
+                on_next(frame)
+        except FrameTooLarge as error:
+            for frame in error.frames:
+                on_next(frame)
+            raise
+
+    def finish(self, error: Exception | None) -> None:
+        self._session.last_event_id = self._decoder.last_event_id
+        if self._decoder.retry is not None:
+            self._session.retry = self._decoder.retry / 1000
+        if self._disposed:
+            return
+        try:
+            if error is None:
+                self._observer.on_completed()
+            else:
+                self._observer.on_error(error)
+        except Exception:
+            _log.exception("a subscriber did not handle the end of its stream: give subscribe() an on_error")
+
+
+class ThreadDriver(_Driver):
+    """Reads on a daemon thread of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._lifeline = Lifeline()
+        threading.Thread(target=self._run, name="ctfy_rx reader", daemon=True).start()
+
+    def dispose(self) -> None:
+        """End it; returns at once, the thread follows within moments."""
+        super().dispose()
+        self._lifeline.cut()
+
+    def _run(self) -> None:
+        end: Exception | None = None
+        try:
+            with closing(self._chunks()) as chunks:
+                for chunk in chunks:
+                    if self._disposed:
+                        break
+                    self.deliver(chunk)
+        except Exception as error:  # of the connection, or raised by a subscriber
+            end = error
+        self.finish(end)
+
+    def _chunks(self) -> Generator[bytes, None, None]:
+        failure: Exception | None = None
+        try:
+            with self._client:
+                response = self._open()
+                self._session.on_open()
+                yield from (
+                    response.iter_bytes() if "content-encoding" in response.headers else response.iter_raw()
+                )
+        except Exception as error:
+            failure = self.translated(error)
+        if failure is not None:
+            raise failure  # out of the handler: httpx's error, which holds the request, is not chained
+
+    def _open(self) -> Any:
+        steps = self.exchange()
+        request, options = next(steps)
+        while True:
+            request.extensions["trace"] = self._lifeline.trace
+            response = self._client.send(request, stream=True, follow_redirects=False, **options)
+            try:
+                request, options = steps.send(response)
+            except StopIteration:
+                break
+            response.close()
+        if is_event_stream(response):
+            return response
+        raise self.refusal(response, self._beginning(response))
+
+    def _beginning(self, response: Any) -> bytes:
+        body = b""
+        deadline = time.monotonic() + _REFUSAL_TIMEOUT
+        response.request.extensions["timeout"]["read"] = _REFUSAL_TIMEOUT
+        with suppress(Exception):  # the status says what matters
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) >= BODY_BYTES or time.monotonic() > deadline:
+                    break
+        return body[:BODY_BYTES]
+
+
+class LoopDriver(_Driver):
+    """Reads in a task on an event loop."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin; from any thread."""
+        self._task = LoopTask(loop, self._run, on_lost=self.finish)
+
+    def dispose(self) -> None:
+        """End it; from any thread."""
+        super().dispose()
+        self._task.dispose()
+
+    async def _run(self) -> None:
+        end: Exception | None = None
+        try:
+            async with aclosing(self._chunks()) as chunks:
+                async for chunk in chunks:
+                    self.deliver(chunk)
+        except Exception as error:  # of the connection, or raised by a subscriber
+            end = error
+        self.finish(end)
+
+    async def _chunks(self) -> AsyncGenerator[bytes, None]:
+        failure: Exception | None = None
+        try:
+            async with self._client:
+                response = await self._open()
+                self._session.on_open()
+                chunks = (
+                    response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+                )
+                async for chunk in chunks:
+                    yield chunk
+        except Exception as error:
+            failure = self.translated(error)
+        if failure is not None:
+            raise failure  # out of the handler: httpx's error, which holds the request, is not chained
+
+    async def _open(self) -> Any:
+        steps = self.exchange()
+        request, options = next(steps)
+        while True:
+            response = await self._client.send(request, stream=True, follow_redirects=False, **options)
+            try:
+                request, options = steps.send(response)
+            except StopIteration:
+                break
+            await response.aclose()
+        if is_event_stream(response):
+            return response
+        raise self.refusal(response, await self._beginning(response))
+
+    async def _beginning(self, response: Any) -> bytes:
+        body = b""
+        with suppress(Exception):  # the status says what matters
+            async with asyncio.timeout(_REFUSAL_TIMEOUT):
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) >= BODY_BYTES:
+                        break
+        return body[:BODY_BYTES]

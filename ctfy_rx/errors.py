@@ -1,0 +1,135 @@
+"""Every error of ctfy_rx, so that one ``except CtfyRxError`` catches them all.
+
+::
+
+    CtfyRxError
+    ├── ConfigurationError          the call cannot work as it was written (also a ValueError)
+    ├── MissingExtra                an optional package is not installed (also an ImportError)
+    ├── ConnectionFailed            no connection, or it broke          (transient)
+    │   ├── ConnectionTimedOut      nothing was heard for too long      (transient)
+    │   └── CertificateRejected     the server's certificate is not trusted
+    ├── HttpError                   the server answered, but not with an event stream
+    │   ├── TokenRefused            401, 403
+    │   ├── TooManyStreams          429 of a caller with too many open streams
+    │   ├── BadRedirect             a redirect that leads nowhere, or round in circles
+    │   └── NotAnEventStream        2xx without ``text/event-stream``
+    ├── FrameTooLarge               one frame exceeds ``max_frame_bytes``
+    ├── LoopClosed                  the event loop that drove the stream has ended
+    └── StreamClosed                the stream was closed
+
+*Transient* errors are worth another attempt, see `ctfy_rx.is_transient`. No error ever holds a token: URLs are cut down to
+scheme, host, port and path before they get here, and httpx's own errors, which hold the request, are not
+chained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "BadRedirect",
+    "CertificateRejected",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "ConnectionTimedOut",
+    "CtfyRxError",
+    "FrameTooLarge",
+    "HttpError",
+    "LoopClosed",
+    "MissingExtra",
+    "NotAnEventStream",
+    "StreamClosed",
+    "TokenRefused",
+    "TooManyStreams",
+]
+
+
+class CtfyRxError(Exception):
+    """Base of all errors of ctfy_rx."""
+
+
+class ConfigurationError(CtfyRxError, ValueError):
+    """The call cannot work as it was written; the text says what to write."""
+
+
+class MissingExtra(CtfyRxError, ImportError):
+    """An optional package is not installed.
+
+    >>> print(MissingExtra("demo", "The demo platform"))
+    The demo platform needs an extra: pip install "ctfy-rx[demo]"
+    """
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f'{purpose} needs an extra: pip install "ctfy-rx[{extra}]"')
+        self.extra = extra
+
+
+class ConnectionFailed(CtfyRxError):
+    """There is no connection, or it broke off."""
+
+
+class ConnectionTimedOut(ConnectionFailed):
+    """The peer did not answer, or no byte came for `idle_timeout` seconds."""
+
+
+class CertificateRejected(ConnectionFailed):
+    """The server's TLS certificate is not trusted."""
+
+
+class HttpError(CtfyRxError):
+    """The server answered, but not with an event stream.
+
+    Holds the `status`, the response's `headers` (names in lower case), the beginning of its `body` as text,
+    and `retry_after` in seconds where the server named one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        headers: Mapping[str, str] | None = None,
+        body: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
+        self.body = body
+        self.retry_after = retry_after
+
+
+class TokenRefused(HttpError):
+    """The server does not accept the token (401, 403)."""
+
+
+class TooManyStreams(HttpError):
+    """This caller holds as many open streams as the server allows (429 ``too_many_streams``)."""
+
+
+class BadRedirect(HttpError):
+    """A redirect without a usable target, or more redirects than a server in order needs."""
+
+
+class NotAnEventStream(HttpError):
+    """The server answered with success, but with something else than ``text/event-stream``."""
+
+
+class FrameTooLarge(CtfyRxError):
+    """One frame exceeds `max_frame_bytes`; `frames` holds those that were complete before it."""
+
+    def __init__(self, max_frame_bytes: int, frames: Sequence[Any] = ()) -> None:
+        super().__init__(
+            f"a frame exceeds {max_frame_bytes} bytes: raise max_frame_bytes if the server really sends such frames"
+        )
+        self.max_frame_bytes = max_frame_bytes
+        self.frames = list(frames)
+
+
+class LoopClosed(CtfyRxError):
+    """The event loop that drove the stream has ended, and the connection with it."""
+
+
+class StreamClosed(CtfyRxError):
+    """The stream was closed, or ended before what was awaited came."""

@@ -1,0 +1,161 @@
+"""`Frame` -> `Event`: what a frame means, decoded when somebody asks for it and not before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Generic, Literal, cast
+
+import msgspec
+from msgspec import UNSET
+from typing_extensions import TypeVar
+
+from ctfy_rx.catalogue import PAYLOADS, Payload
+from ctfy_rx.sse import Frame
+
+__all__ = ["Event", "Origin"]
+
+Origin = Literal["live", "log", "replay"]
+P = TypeVar("P", bound=Payload, covariant=True, default=Payload)
+
+_REPR_LENGTH = 200
+_remember = msgspec.structs.force_setattr  # frozen for everybody else
+
+
+class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, repr_omit_defaults=True):
+    """Something that happened in a contest: a name, data, and when.
+
+    `text` is the payload as it came; `data`, `payload`, `at` and `received_at` are made from it when they are
+    first read. `received` and `logged` are unix times in seconds. `log_id`, `team_id` and `team_name` are
+    known of events that were read from the platform's activity log, and None where only a frame was seen.
+
+    >>> event = Event("flag_correct", '{"challenge_id": "pwn-1", "solve_time_s": 98.3}', received=0.0)
+    >>> event.data["challenge_id"], event.payload.solve_time_s, event.at.isoformat()
+    ('pwn-1', 98.3, '1970-01-01T00:00:00+00:00')
+    """
+
+    event: str
+    text: str
+    id: str = ""
+    received: float = 0.0
+    origin: Origin = "live"
+    log_id: int | None = None
+    logged: float | None = None
+    team_id: str | None = None
+    team_name: str | None = None
+    _data: Any = UNSET
+    _payload: Any = UNSET
+
+    @classmethod
+    def from_frame(cls, frame: Frame, *, received: float) -> Event[Payload]:
+        """The event that `frame` means, received at the unix time `received` (seconds)."""
+        return Event(frame.event, frame.data, frame.id, received)
+
+    @property
+    def data(self) -> Any:
+        """The decoded JSON, or the text itself where it is none.
+
+        >>> Event("note", "no { json").data
+        'no { json'
+        """
+        if self._data is UNSET:
+            _remember(self, "_data", _decoded(self.text))
+        return self._data
+
+    @property
+    def payload(self) -> P:
+        """The data as the typed payload of the catalogue, a plain `Payload` for an event that the catalogue
+        does not know.
+
+        Never raises: a field that is missing, null or of another type than declared is None here, and as it
+        came in `data`.
+
+        >>> Event("flag_wrong", '{"actor_name": "Mallory", "solve_time_s": "soon"}').payload.actor_name
+        'Mallory'
+        """
+        if self._payload is UNSET:
+            _remember(self, "_payload", self._decode_payload())
+        return cast(P, self._payload)
+
+    def _decode_payload(self) -> Payload:
+        declared = PAYLOADS.get(self.event, Payload)
+        try:
+            return _decoder(declared).decode(self.text)
+        except (msgspec.DecodeError, RecursionError):
+            return _lenient(declared, self.data)
+
+    @property
+    def at(self) -> datetime:
+        """When it happened, aware UTC: the log's time, else when it was received."""
+        return datetime.fromtimestamp(self.received if self.logged is None else self.logged, UTC)
+
+    @property
+    def received_at(self) -> datetime:
+        """When it was received, aware UTC."""
+        return datetime.fromtimestamp(self.received, UTC)
+
+    def __getitem__(self, key: Literal["event", "data"]) -> Any:
+        """``event["event"]`` and ``event["data"]``, as the platform's own SDK gives them."""
+        if key == "event":
+            return self.event
+        if key == "data":
+            return self.data
+        raise KeyError(key)
+
+    def _identity(self) -> tuple[object, ...]:
+        return (
+            self.event,
+            self.text,
+            self.id,
+            self.received,
+            self.origin,
+            self.log_id,
+            self.logged,
+            self.team_id,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, Event) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __repr__(self) -> str:
+        text = self.text if len(self.text) <= _REPR_LENGTH else self.text[:_REPR_LENGTH] + "…"
+        return f"<Event {self.event} {self.at:%Y-%m-%dT%H:%M:%SZ} {self.origin} {text}>"
+
+
+_decode_json = msgspec.json.Decoder().decode
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return _decode_json(text)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(text)  # what msgspec refuses and the platform's SDK takes: NaN, lone surrogates
+    except (ValueError, RecursionError):
+        return text
+
+
+@cache
+def _decoder(payload: type[Payload]) -> msgspec.json.Decoder[Payload]:
+    return msgspec.json.Decoder(payload)
+
+
+def _lenient(declared: type[Payload], data: Any) -> Payload:
+    if not isinstance(data, Mapping):
+        return declared()
+    came = cast("Mapping[str, Any]", data)
+    fields = msgspec.structs.fields(declared)
+    return declared(**{field.name: _converted(came.get(field.name), field.type) for field in fields})
+
+
+def _converted(value: Any, type_: Any) -> Any:
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError:
+        return None

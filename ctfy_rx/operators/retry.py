@@ -1,0 +1,189 @@
+"""`retry_with_backoff`: a source that outlives its connections."""
+
+from __future__ import annotations
+
+import random as _random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
+from reactivex.scheduler import TimeoutScheduler
+
+from ctfy_rx.errors import ConnectionFailed, HttpError
+from ctfy_rx.reconnect import Backoff, Session, is_transient
+from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
+
+__all__ = ["retry_with_backoff"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@runtime_checkable
+class _Resumable(Protocol[T_co]):
+    """A source whose connections can continue one another, as `ctfy_rx.frames` is."""
+
+    def session(self) -> Session: ...
+    def connect(self, session: Session) -> Observable[T_co]: ...
+
+
+def retry_with_backoff(
+    initial: float = 1.0,
+    maximum: float = 30.0,
+    factor: float = 2.0,
+    *,
+    jitter: float = 0.5,
+    reset_after: float = 60.0,
+    max_attempts: int | None = None,
+    retry_if: Callable[[Exception], bool] = is_transient,
+    scheduler: abc.SchedulerBase | None = None,
+    random: Callable[[], float] = _random.random,
+    on_status: Callable[[Status], None] | None = None,
+) -> Callable[[Observable[T]], Observable[T]]:
+    """Subscribe to the source again whenever it ends, after a delay that grows while it keeps failing.
+
+    ::
+
+        first    --a--b--X
+        second           .....--c--|
+        third                      .--d--e--
+                 retry_with_backoff()
+                 --a--b---------c-----d--e--
+
+    The delay is `initial` seconds after the first failure, grows by `factor` up to `maximum`, and chance
+    takes off up to the share `jitter` of it. A connection that stayed open for `reset_after` seconds starts
+    anew: its orderly end is followed almost at once. One that ends sooner counts as a failure, also if it
+    ends in order. A server's ``retry:`` takes the place of `initial`, and its ``Retry-After`` that of the
+    delay, within bounds.
+
+    Never completes. Fails at once with an error for which `retry_if` is false, with the last real error after
+    `max_attempts` failures in a row, and with what a subscriber raised, which is never retried. `scheduler`
+    gives the time, `random` the chance, `on_status` is told of `Connecting`, `Open`, `Waiting` and `Gap`.
+
+    >>> import reactivex
+    >>> from reactivex.testing import TestScheduler
+    >>> time = TestScheduler()
+    >>> attempts = iter([reactivex.throw(ConnectionError()), reactivex.of("back"), reactivex.never()])
+    >>> flaky = reactivex.defer(lambda _: next(attempts))
+    >>> stop = flaky.pipe(retry_with_backoff(jitter=0)).subscribe(print, scheduler=time)
+    >>> time.advance_to(0.9)
+    >>> time.advance_to(1.1)
+    back
+    """
+    policy = Backoff(
+        initial=initial,
+        maximum=maximum,
+        factor=factor,
+        jitter=jitter,
+        reset_after=reset_after,
+        max_attempts=max_attempts,
+        random=random,
+    )
+
+    def apply(source: Observable[T]) -> Observable[T]:
+        def subscribe(
+            observer: abc.ObserverBase[T], subscribed_on: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            timer = scheduler or subscribed_on or TimeoutScheduler.singleton()
+            retrying = _Retrying(
+                source, observer, policy, retry_if, timer, subscribed_on, on_status or _nobody
+            )
+            retrying.attempt()
+            return retrying.disposable
+
+        return Observable(subscribe)
+
+    return apply
+
+
+def _nobody(_: Status) -> None:
+    """Told of what nobody asked to know."""
+
+
+class _Retrying(Generic[T]):
+    """The attempts of one subscriber. The timer's loop turns them, so nothing here ever calls itself
+    deeper."""
+
+    def __init__(
+        self,
+        source: Observable[T],
+        observer: abc.ObserverBase[T],
+        policy: Backoff,
+        retry_if: Callable[[Exception], bool],
+        timer: abc.SchedulerBase,
+        subscribed_on: abc.SchedulerBase | None,
+        on_status: Callable[[Status], None],
+    ) -> None:
+        self._observer = observer
+        self._policy = policy
+        self._retry_if = retry_if
+        self._timer = timer
+        self._subscribed_on = subscribed_on
+        self._on_status = on_status
+        self._session = source.session() if isinstance(source, _Resumable) else Session()
+        self._source: Observable[T] = (
+            source.connect(self._session) if isinstance(source, _Resumable) else source
+        )
+        self._session.on_open = self._opened
+        self._connection = SerialDisposable()
+        self._wait = SerialDisposable()
+        self.disposable = CompositeDisposable(self._wait, self._connection)
+        self._failures = 0
+        self._opened_at: datetime | None = None
+        self._lost_at: datetime | None = None
+        self._last_error: Exception | None = None
+        self._subscriber_raised = False
+
+    def attempt(self, *_: Any) -> None:
+        self._opened_at = None
+        self._on_status(Connecting(self._failures + 1))
+        # Put in its place before subscribing: a source that ends at once must not dispose of the wait that it
+        # began.
+        connection = SingleAssignmentDisposable()
+        self._connection.disposable = connection
+        connection.disposable = self._source.subscribe(
+            self._on_next, self._on_error, self._on_completed, scheduler=self._subscribed_on
+        )
+
+    def _opened(self) -> None:
+        self._opened_at = self._timer.now
+        self._on_status(Open())
+        if self._lost_at is not None and not self._session.last_event_id:
+            self._on_status(Gap((self._opened_at - self._lost_at).total_seconds()))
+        self._lost_at = None
+
+    def _on_next(self, item: T) -> None:
+        if self._opened_at is None:
+            self._opened()  # a source that does not say when it opens shows it by its first item
+        try:
+            self._observer.on_next(item)
+        except Exception:
+            self._subscriber_raised = True
+            raise
+
+    def _on_completed(self) -> None:
+        self._ended(None)
+
+    def _on_error(self, error: Exception) -> None:
+        if self._subscriber_raised or not self._retry_if(error):
+            self._observer.on_error(error)
+        else:
+            self._ended(error)
+
+    def _ended(self, error: Exception | None) -> None:
+        now = self._timer.now
+        uptime = (now - self._opened_at).total_seconds() if self._opened_at else 0.0
+        self._lost_at = self._lost_at or (now if self._opened_at else None)
+        self._last_error = error or self._last_error
+        self._failures = self._policy.failures_after(self._failures, uptime=uptime, clean=error is None)
+        if self._policy.gives_up(self._failures):
+            self._observer.on_error(
+                self._last_error or ConnectionFailed("the server ends each connection at once")
+            )
+            return
+        retry_after = error.retry_after if isinstance(error, HttpError) else None
+        delay = self._policy.delay(self._failures, retry=self._session.retry, retry_after=retry_after)
+        self._on_status(Waiting(delay, error, self._failures + 1))
+        self._wait.disposable = self._timer.schedule_relative(delay, self.attempt)

@@ -1,0 +1,129 @@
+"""When to try again: values and rules, without a clock, randomness or I/O of their own."""
+
+from __future__ import annotations
+
+import random as _random
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ctfy_rx.errors import CertificateRejected, ConfigurationError, ConnectionFailed, HttpError
+
+__all__ = ["RETRY_CEILING", "RETRY_FLOOR", "Backoff", "Session", "is_transient"]
+
+RETRY_FLOOR = 0.5
+"""The shortest time between attempts, in seconds, that a server's ``retry:`` can ask for."""
+
+RETRY_CEILING = 300.0
+"""The longest wait, in seconds, that a server's ``retry:`` or ``Retry-After`` can ask for."""
+
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
+_FIRST_SERVER_ERROR = 500
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether `error` may be gone at the next attempt: a broken connection, an overloaded or restarting
+    server.
+
+    >>> is_transient(HttpError("bad gateway", status=502)), is_transient(HttpError("not found", status=404))
+    (True, False)
+    """
+    if isinstance(error, HttpError):
+        return error.status in _TRANSIENT_STATUSES or error.status >= _FIRST_SERVER_ERROR
+    return isinstance(error, (ConnectionFailed, OSError)) and not isinstance(error, CertificateRejected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long to wait before an attempt: exponential, with chance, within bounds. All times in seconds.
+
+    `jitter` is the share of a delay that chance may take off. A connection that stayed open for `reset_after`
+    starts the count anew. After `max_attempts` failures in a row it gives up (None: never). `random` gives
+    numbers in [0, 1).
+
+    >>> backoff = Backoff(jitter=0)
+    >>> [backoff.delay(failures) for failures in (1, 2, 3, 4, 5, 6, 7)]
+    [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    """
+
+    initial: float = 1.0
+    maximum: float = 30.0
+    factor: float = 2.0
+    jitter: float = 0.5
+    reset_after: float = 60.0
+    max_attempts: int | None = None
+    random: Callable[[], float] = _random.random
+
+    def __post_init__(self) -> None:
+        """Refuse what would hammer a server, or never reconnect."""
+        if self.initial < 0 or self.maximum < 0:
+            raise ConfigurationError(
+                f"initial and maximum are seconds, 0 or more, not {self.initial} and {self.maximum}"
+            )
+        if self.factor < 1:
+            raise ConfigurationError(f"factor must be 1 or more, not {self.factor}")
+        if not 0 <= self.jitter <= 1:
+            raise ConfigurationError(f"jitter is a share from 0 to 1, not {self.jitter}")
+        if self.reset_after < 0:
+            raise ConfigurationError(f"reset_after must be 0 or more seconds, not {self.reset_after}")
+        if self.max_attempts is not None and self.max_attempts < 1:
+            raise ConfigurationError(f"max_attempts must be 1 or more, or None, not {self.max_attempts}")
+
+    def failures_after(self, failures: int, *, uptime: float, clean: bool) -> int:
+        """The failures in a row, once a connection has ended that was open for `uptime` seconds.
+
+        The end of a connection that lasted is none, if the server ended it in order. A server that accepts
+        and closes at once fails.
+        """
+        lasted = uptime >= self.reset_after
+        return (0 if lasted else failures) + (0 if lasted and clean else 1)
+
+    def gives_up(self, failures: int) -> bool:
+        """Whether `failures` in a row are enough."""
+        return self.max_attempts is not None and failures >= self.max_attempts
+
+    def delay(self, failures: int, *, retry: float | None = None, retry_after: float | None = None) -> float:
+        """Seconds until the next attempt.
+
+        `retry` is what the stream's own ``retry:`` asked for, and takes the place of `initial`, within
+        `RETRY_FLOOR` and `RETRY_CEILING`. `retry_after` is what the refusing response asked for: never
+        earlier than that, and a bit later by chance, so that those who were refused together do not come back
+        together.
+
+        >>> Backoff(jitter=0).delay(1, retry=5.0), Backoff(jitter=0).delay(1, retry_after=20.0)
+        (5.0, 20.0)
+        """
+        if retry_after is not None:
+            return min(retry_after, RETRY_CEILING) + self._chance() * self.initial
+        base = (
+            min(self.initial, self.maximum) if retry is None else min(max(retry, RETRY_FLOOR), RETRY_CEILING)
+        )
+        if failures == 0:
+            # Reopened almost at once, but not by everybody at the same moment.
+            return self._chance() * base if retry is None else base
+        return self._grown(base, failures) * (1 - self._chance())
+
+    def _chance(self) -> float:
+        return self.jitter * self.random()
+
+    def _grown(self, base: float, failures: int) -> float:
+        ceiling = max(self.maximum, base)
+        try:
+            return min(base * self.factor ** (failures - 1), ceiling)
+        except OverflowError:
+            return ceiling
+
+
+class Session:
+    """What survives a reconnect: the last event id, and the reconnection time (seconds) that the server asked
+    for.
+
+    `on_open` is called whenever a connection of the session has opened; `loop` drives them, unless threads
+    do.
+    """
+
+    def __init__(self, last_event_id: str = "") -> None:
+        self.last_event_id = last_event_id
+        self.retry: float | None = None
+        self.loop: AbstractEventLoop | None = None
+        self.on_open: Callable[[], None] = lambda: None

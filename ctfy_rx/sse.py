@@ -1,0 +1,197 @@
+"""Bytes -> `Frame`: an event-stream interpreter without I/O.
+
+Source: WHATWG HTML, 9.2.5 *Parsing an event stream* and 9.2.6 *Interpreting an event stream*,
+https://html.spec.whatwg.org/multipage/server-sent-events.html. Its rules are quoted where they are kept.
+
+How it works. Every line end becomes LF, and what is complete, up to the last LF, is interpreted; an
+unfinished line waits in a buffer that only grows at its end, so that the work is linear in the input however
+it is cut. Whole blocks of the shape that servers send, ``event: NAME`` LF ``data: TEXT`` LF LF, are taken by
+one regular expression; where it does not account for every line, the lines go one by one through the
+standard's own algorithm. Both give the same frames; the first makes 2 million a second, the second 0.6.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from ctfy_rx.errors import FrameTooLarge
+
+__all__ = ["DEFAULT_MAX_FRAME_BYTES", "Frame", "FrameDecoder"]
+
+DEFAULT_MAX_FRAME_BYTES = 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_COMMON_BLOCK = re.compile("^event: ([^\n]+)\ndata: ([^\n]*)\n\n", re.MULTILINE)
+_COMMON_BLOCK_LINES = 3
+_MAX_INT_DIGITS = 4000  # int() refuses more than 4,300 by default
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """What the wire carries.
+
+    `event` is the name, `data` the text, `id` the stream's last event id (``""`` if it has none).
+
+    >>> Frame("flag_correct", '{"team": 7}')
+    Frame(event='flag_correct', data='{"team": 7}', id='')
+    """
+
+    event: str = "message"
+    data: str = ""
+    id: str = ""
+
+
+class FrameDecoder:
+    r"""Turns the bytes of an event stream, cut anywhere, into frames.
+
+    `feed` raises on no bytes, except `FrameTooLarge` when a line, or the data of one frame, exceeds
+    `max_frame_bytes`. A frame that the stream's end leaves unfinished is never given. `last_event_id`
+    continues where another connection ended.
+
+    >>> decoder = FrameDecoder()
+    >>> decoder.feed(b"event: greeting\ndata: hel")
+    []
+    >>> decoder.feed(b"lo\n\n")
+    [Frame(event='greeting', data='hello', id='')]
+    """
+
+    def __init__(self, *, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES, last_event_id: str = "") -> None:
+        self.max_frame_bytes = max_frame_bytes
+        self.last_event_id = last_event_id
+        self.retry: int | None = None
+        """The reconnection time that the server asked for, in milliseconds."""
+        self._at_start = True
+        self._after_cr = False
+        self._failed = False
+        self._unfinished = bytearray()  # the line that has no end yet
+        self._between_blocks = True
+        self._event = ""
+        self._data: list[str] = []
+        self._data_bytes = 0
+        self._id = last_event_id
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        r"""The frames that `chunk` completes.
+
+        >>> FrameDecoder().feed(b"data: one\r\rdata: two\r\n\r\n")
+        [Frame(event='message', data='one', id=''), Frame(event='message', data='two', id='')]
+        """
+        frames: list[Frame] = []
+        if self._failed:
+            raise FrameTooLarge(self.max_frame_bytes)
+        if self._at_start:
+            chunk = self._without_bom(chunk)
+        if self._after_cr or b"\r" in chunk:
+            chunk = self._with_lf_only(chunk)
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            lines = chunk[:end]
+            if self._unfinished:
+                lines = bytes(self._unfinished) + lines
+                self._unfinished.clear()
+            self._interpret(lines, frames)
+        if end < len(chunk) and not self._at_start:
+            self._unfinished += chunk[end:]
+            if len(self._unfinished) > self.max_frame_bytes:
+                raise self._too_large(frames)
+        return frames
+
+    def _without_bom(self, chunk: bytes) -> bytes:
+        # "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present."
+        start = bytes(self._unfinished) + chunk
+        self._unfinished.clear()
+        if len(start) < len(_BOM) and _BOM.startswith(start):
+            self._unfinished += start
+            return b""
+        self._at_start = False
+        return start.removeprefix(_BOM)
+
+    def _with_lf_only(self, chunk: bytes) -> bytes:
+        # "... a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a single U+000A LINE FEED (LF)
+        # character ..., and a single U+000D CARRIAGE RETURN (CR) character ... being the ways in which a line
+        # can end." A CR ends its line at once; an LF that follows, be it in the next chunk, belongs to it.
+        if chunk:
+            if self._after_cr:
+                chunk = chunk.removeprefix(b"\n")
+            self._after_cr = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _interpret(self, lines: bytes, frames: list[Frame]) -> None:
+        """Append the frames that `lines`, all of them complete, give."""
+        start = 0 if self._between_blocks else _end_of_first_block(lines)
+        stop = _end_of_last_block(lines, start)
+        self._by_line(lines[:start], frames)
+        self._by_block(lines[start:stop], frames)
+        self._by_line(lines[stop:], frames)
+
+    def _by_block(self, blocks: bytes, frames: list[Frame]) -> None:
+        if len(blocks) <= self.max_frame_bytes:
+            text = blocks.decode("utf-8", "replace")
+            common = _COMMON_BLOCK.findall(text)
+            # Each match begins a line and holds three; if that makes all lines of the text, nothing lies
+            # between the matches.
+            if len(common) * _COMMON_BLOCK_LINES == text.count("\n"):
+                frames += [Frame(event, data, self.last_event_id) for event, data in common]
+                return
+        self._by_line(blocks, frames)
+
+    def _by_line(self, lines: bytes, frames: list[Frame]) -> None:
+        for line in lines.split(b"\n")[:-1]:
+            if len(line) > self.max_frame_bytes:
+                raise self._too_large(frames)
+            if line:
+                self._field(line, frames)
+            else:
+                self._dispatch(frames)
+            self._between_blocks = not line
+
+    def _field(self, line: bytes, frames: list[Frame]) -> None:
+        # "If value starts with a U+0020 SPACE character, remove it from value." A line without a colon is a
+        # name with an empty value, one that begins with a colon, a comment, has an empty name, and any other
+        # name is ignored.
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        match name:
+            case b"data":
+                self._data.append(value.decode("utf-8", "replace"))
+                self._data_bytes += len(value) + 1
+                if self._data_bytes > self.max_frame_bytes:
+                    raise self._too_large(frames)
+            case b"event":
+                self._event = value.decode("utf-8", "replace")
+            case b"id" if b"\0" not in value:
+                self._id = value.decode("utf-8", "replace")
+            case b"retry" if value.isdigit():
+                self.retry = int(value.lstrip(b"0")[:_MAX_INT_DIGITS] or b"0")
+            case _:
+                pass
+
+    def _dispatch(self, frames: list[Frame]) -> None:
+        # "Set the last event ID string of the event source to the value of the last event ID buffer." This
+        # comes before: "If the data buffer is an empty string, set the data buffer and the event type buffer
+        # to the empty string and return."
+        self.last_event_id = self._id
+        if self._data:
+            frames.append(Frame(self._event or "message", "\n".join(self._data), self._id))
+        self._event = ""
+        self._data.clear()
+        self._data_bytes = 0
+
+    def _too_large(self, frames: list[Frame]) -> FrameTooLarge:
+        self._failed = True
+        self._unfinished.clear()
+        self._data.clear()
+        return FrameTooLarge(self.max_frame_bytes, frames)
+
+
+def _end_of_first_block(lines: bytes) -> int:
+    if lines.startswith(b"\n"):
+        return 1
+    blank = lines.find(b"\n\n")
+    return len(lines) if blank < 0 else blank + 2
+
+
+def _end_of_last_block(lines: bytes, start: int) -> int:
+    blank = lines.rfind(b"\n\n", start)
+    return start if blank < 0 else blank + 2

@@ -1,0 +1,90 @@
+"""What the connection of a stream is doing: the items of ``stream.status``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+__all__ = ["Closed", "Connecting", "Dropped", "Gap", "Idle", "Open", "Status", "Waiting"]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Base of the states; `state` is its name as a word, ``str(status)`` a sentence for people."""
+
+    state: ClassVar[str] = ""
+
+
+class Idle(Status, frozen=True):
+    """Nobody is subscribed, so nothing is open."""
+
+    state: ClassVar[str] = "idle"
+
+    def __str__(self) -> str:
+        return "idle: the first subscriber opens the connection"
+
+
+class Connecting(Status, frozen=True):
+    """A connection is being opened; `attempt` counts those in a row, from 1."""
+
+    attempt: int = 1
+    state: ClassVar[str] = "connecting"
+
+    def __str__(self) -> str:
+        return "connecting" if self.attempt == 1 else f"connecting (attempt {self.attempt})"
+
+
+class Open(Status, frozen=True):
+    """The server answered with an event stream."""
+
+    state: ClassVar[str] = "open"
+
+    def __str__(self) -> str:
+        return "connected"
+
+
+class Waiting(Status, frozen=True):
+    """The connection ended; the next attempt comes in `delay` seconds. `cause` is None where the server ended
+    it in order.
+
+    >>> print(Waiting(4.0, ConnectionError("connection refused"), attempt=3))
+    reconnecting in 4.0 s: connection refused
+    """
+
+    delay: float
+    cause: Exception | None
+    attempt: int
+    state: ClassVar[str] = "waiting"
+
+    def __str__(self) -> str:
+        return f"reconnecting in {self.delay:.1f} s: {self.cause or 'the server ended the connection'}"
+
+
+class Gap(Status, frozen=True):
+    """The connection is open again after `seconds` in which events may have been missed."""
+
+    seconds: float
+    state: ClassVar[str] = "gap"
+
+    def __str__(self) -> str:
+        return f"events of the last {self.seconds:.1f} s may be missing"
+
+
+class Dropped(Status, frozen=True):
+    """A consumer was too slow: the oldest of what waited for it were dropped, `total` so far."""
+
+    total: int
+    state: ClassVar[str] = "dropped"
+
+    def __str__(self) -> str:
+        return f"a consumer is too slow: {self.total} events dropped"
+
+
+class Closed(Status, frozen=True):
+    """The stream ended; `cause` is None where it was closed or completed."""
+
+    cause: Exception | None = None
+    state: ClassVar[str] = "closed"
+
+    def __str__(self) -> str:
+        return f"closed: {self.cause}" if self.cause else "closed"
