@@ -1,0 +1,41 @@
+"""The command line: ``ctfy-rx watch`` shows a platform's events, ``ctfy-rx demo`` those of a simulation.
+
+::
+
+    app.py        the commands                        options.py    what their options mean
+    settings.py   which platform, which token         selection.py  what ``--filter`` means
+    watching.py   the stream to the screen            showcase.py   the demo platform, watched or served
+    render.py     an event as a line                  sentences.py  what each event says
+    plain.py      texts that no terminal obeys        screen.py     standard output and error, unbuffered
+
+Exit codes:
+
+====  =========================================================================================
+0     ended as asked: ``--for``, ``--count``, or the reader of the pipe has gone (``| head -1``)
+1     the stream or the output failed; one sentence on standard error says why
+2     the command cannot work as it was written
+130   Ctrl-C
+143   SIGTERM
+====  =========================================================================================
+
+Needs the extra ``cli``: ``pip install "ctfy-rx[cli]"``.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+from ctfy_rx.errors import MissingExtra
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run ``ctfy-rx`` with this process's arguments; returns its exit code, or raises it as SystemExit."""
+    if not all(map(find_spec, ("typer", "rich"))):
+        sys.stderr.write(f"{MissingExtra('cli', 'The command line')}\n")
+        return 1
+    from ctfy_rx.cli.app import run  # noqa: PLC0415 - needs the extra
+
+    return run()

@@ -1,0 +1,89 @@
+"""``ctfy-rx demo``."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+
+import pytest
+
+from ctfy_rx import events
+
+from .command import AT_ONCE, finished, running
+
+
+def test_the_demo_shows_a_contest_in_words(bare: dict[str, str]):
+    answer = finished("demo", "--speed", "600", "--count", "5", env=bare)
+    assert answer.returncode == 0
+    assert len(answer.stdout.splitlines()) == 5
+    assert re.search(r"^\d\d:\d\d:\d\d  . .* started ", answer.stdout, re.MULTILINE)
+    assert answer.stderr.startswith("connected to http://127.0.0.1:")
+
+
+def test_the_demo_speaks_json_and_filters(bare: dict[str, str]):
+    answer = finished("demo", "--speed", "3000", "--json", "--filter", "solves", "--count", "3", env=bare)
+    assert [json.loads(line)["event"] for line in answer.stdout.splitlines()] == ["flag_correct"] * 3
+
+
+def test_the_same_seed_plays_the_same_contest(bare: dict[str, str], unused_tcp_port: int):
+    def introduced(seed: str) -> str:
+        words = ["demo", "--serve", "--port", str(unused_tcp_port), "--seed", seed, "--for", "0.01"]
+        return finished(*words, env=bare).stdout
+
+    assert introduced("7") == introduced("7") != introduced("8")
+
+
+def test_the_demo_ends_at_once_with_ctrl_c(bare: dict[str, str]):
+    with running("demo", env=bare) as command:
+        command.out.wait_for_lines(1)
+        command.signal(signal.SIGINT)
+        assert command.ended(within=AT_ONCE) == 130
+        assert len(command.err.all()) == 1
+
+
+def test_the_demo_ends_after_that_time(bare: dict[str, str]):
+    answer = finished("demo", "--for", "0.5", env=bare)
+    assert answer.returncode == 0
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_the_end_of_the_contest_is_told(bare: dict[str, str]):
+    with running("demo", "--speed", "100000", env=bare) as command:
+        command.err.wait_for("the contest is over: Ctrl-C ends the demo")
+
+
+def test_serve_prints_what_is_needed_to_watch_it(bare: dict[str, str], unused_tcp_port: int):
+    with running("demo", "--serve", "--port", str(unused_tcp_port), env=bare) as command:
+        command.out.wait_for(f"^a demo contest is on at http://127.0.0.1:{unused_tcp_port}, until Ctrl-C$")
+        export = command.out.wait_for("export CTFY_PLATFORM_URL=")
+        command.out.wait_for("ctfy-rx watch")
+        settings = dict(word.split("=") for word in export.split() if "=" in word)
+        with events(settings["CTFY_PLATFORM_URL"], token=settings["CTFY_TOKEN"]) as stream:
+            assert next(iter(stream.of_event("meta_stats"))).data["teams_total"] > 1
+        command.signal(signal.SIGINT)
+        assert command.ended(within=AT_ONCE) == 130
+
+
+def test_serve_ends_after_that_time(bare: dict[str, str], unused_tcp_port: int):
+    words = ["demo", "--serve", "--port", str(unused_tcp_port), "--for", "0.2"]
+    assert finished(*words, env=bare).returncode == 0
+
+
+def test_a_port_that_is_taken_is_one_sentence(bare: dict[str, str]):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = finished("demo", "--serve", "--port", str(port), env=bare)
+    assert answer.returncode == 1
+    assert (
+        answer.stderr
+        == f"the demo cannot listen at port {port}: Address already in use; choose another --port\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--filter", "solves"], ["--json"], ["--count", "1"], ["--all"]])
+def test_serve_shows_no_events(words: list[str], bare: dict[str, str]):
+    answer = finished("demo", "--serve", *words, env=bare)
+    assert answer.returncode == 2
+    assert "--serve shows no events" in answer.stderr
