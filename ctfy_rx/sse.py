@@ -5,9 +5,9 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html. Its rules are qu
 
 How it works. Every line end becomes LF, and what is complete, up to the last LF, is interpreted; an
 unfinished line waits in a buffer that only grows at its end, so that the work is linear in the input however
-it is cut. Whole blocks of the shape that servers send, ``event: NAME`` LF ``data: TEXT`` LF LF, are taken by
-one regular expression; where it does not account for every line, the lines go one by one through the
-standard's own algorithm. Both give the same frames; the first makes 2 million a second, the second 0.6.
+it is cut. One regular expression cuts what is complete into blocks and takes those of the shape that servers
+send, ``event: NAME`` LF ``data: TEXT`` LF LF; the lines of every other block go one by one through the
+standard's own algorithm. Both give the same frames; the first makes 2 million a second, the second 0.5.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ __all__ = ["DEFAULT_MAX_FRAME_BYTES", "Frame", "FrameDecoder"]
 DEFAULT_MAX_FRAME_BYTES = 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
-_COMMON_BLOCK = re.compile("^event: ([^\n]+)\ndata: ([^\n]*)\n\n", re.MULTILINE)
-_COMMON_BLOCK_LINES = 3
-_MAX_INT_DIGITS = 4000  # int() refuses more than 4,300 by default
+_CR, _NUL = b"\r\0"  # as numbers: `in` finds a number several times as fast as a bytes object
+_BLOCK = re.compile("(?:event: ?+(.*+)\n)?+data: ?+(.*+)\n\n|((?:.++\n)*+\n++)")
+_REPLACEMENT = "\ufffd"
+_MAX_RETRY_DIGITS = 300  # as many as a float holds; int() refuses more than 4,300
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -82,26 +83,26 @@ class FrameDecoder:
             raise FrameTooLarge(self.max_frame_bytes)
         if self._at_start:
             chunk = self._without_bom(chunk)
-        if self._after_cr or b"\r" in chunk:
+        if self._after_cr or _CR in chunk:
             chunk = self._with_lf_only(chunk)
         end = chunk.rfind(b"\n") + 1
         if end:
-            lines = chunk[:end]
+            lines, chunk = chunk[:end], chunk[end:]
             if self._unfinished:
                 lines = bytes(self._unfinished) + lines
                 self._unfinished.clear()
             self._interpret(lines, frames)
-        if end < len(chunk) and not self._at_start:
-            self._unfinished += chunk[end:]
-            if len(self._unfinished) > self.max_frame_bytes:
+        if chunk:
+            if len(self._unfinished) + len(chunk) > self.max_frame_bytes:
                 raise self._too_large(frames)
+            self._unfinished += chunk
         return frames
 
     def _without_bom(self, chunk: bytes) -> bytes:
         # "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present."
         start = bytes(self._unfinished) + chunk
         self._unfinished.clear()
-        if len(start) < len(_BOM) and _BOM.startswith(start):
+        if _BOM.startswith(start):
             self._unfinished += start
             return b""
         self._at_start = False
@@ -119,22 +120,27 @@ class FrameDecoder:
 
     def _interpret(self, lines: bytes, frames: list[Frame]) -> None:
         """Append the frames that `lines`, all of them complete, give."""
-        start = 0 if self._between_blocks else _end_of_first_block(lines)
-        stop = _end_of_last_block(lines, start)
-        self._by_line(lines[:start], frames)
-        self._by_block(lines[start:stop], frames)
-        self._by_line(lines[stop:], frames)
+        if not self._between_blocks:
+            begun, blank, lines = lines.partition(b"\n\n")
+            self._by_line(begun + blank, frames)
+        last = lines.rfind(b"\n\n")
+        if last >= 0:
+            self._by_block(lines[: last + 2], frames)
+            lines = lines[last + 2 :]
+        if lines:
+            self._by_line(lines, frames)
 
     def _by_block(self, blocks: bytes, frames: list[Frame]) -> None:
-        if len(blocks) <= self.max_frame_bytes:
-            text = blocks.decode("utf-8", "replace")
-            common = _COMMON_BLOCK.findall(text)
-            # Each match begins a line and holds three; if that makes all lines of the text, nothing lies
-            # between the matches.
-            if len(common) * _COMMON_BLOCK_LINES == text.count("\n"):
-                frames += [Frame(event, data, self.last_event_id) for event, data in common]
-                return
-        self._by_line(blocks, frames)
+        text = blocks.decode("utf-8", "replace")
+        if len(blocks) > self.max_frame_bytes or _REPLACEMENT in text:
+            # One of them may be too large, and what was replaced no longer has the size that it had.
+            self._by_line(blocks, frames)
+            return
+        for event, data, other in _BLOCK.findall(text):
+            if other:
+                self._by_line(other.encode(), frames)
+            else:
+                frames.append(Frame(event or "message", data, self.last_event_id))
 
     def _by_line(self, lines: bytes, frames: list[Frame]) -> None:
         for line in lines.split(b"\n")[:-1]:
@@ -160,10 +166,10 @@ class FrameDecoder:
                     raise self._too_large(frames)
             case b"event":
                 self._event = value.decode("utf-8", "replace")
-            case b"id" if b"\0" not in value:
+            case b"id" if _NUL not in value:
                 self._id = value.decode("utf-8", "replace")
             case b"retry" if value.isdigit():
-                self.retry = int(value.lstrip(b"0")[:_MAX_INT_DIGITS] or b"0")
+                self.retry = int(value.lstrip(b"0")[:_MAX_RETRY_DIGITS] or b"0")
             case _:
                 pass
 
@@ -183,15 +189,3 @@ class FrameDecoder:
         self._unfinished.clear()
         self._data.clear()
         return FrameTooLarge(self.max_frame_bytes, frames)
-
-
-def _end_of_first_block(lines: bytes) -> int:
-    if lines.startswith(b"\n"):
-        return 1
-    blank = lines.find(b"\n\n")
-    return len(lines) if blank < 0 else blank + 2
-
-
-def _end_of_last_block(lines: bytes, start: int) -> int:
-    blank = lines.rfind(b"\n\n", start)
-    return start if blank < 0 else blank + 2
