@@ -47,7 +47,7 @@ def platform(
 
     Args:
         seed: The same seed gives the same teams, tokens, challenges and contest.
-        contest: Play a contest; without it only the script happens.
+        contest: Play a contest, from the first stream that is opened; without it only the script happens.
         speed: Contest seconds in one second; 60 plays a minute a second.
         duration: Seconds that the contest takes on its own clock.
         teams: How many teams of two or three players.

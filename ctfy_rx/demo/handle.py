@@ -153,12 +153,16 @@ class Platform(Script):
         return self._server.call(self._drop(clean=clean))
 
     def wait_for_contest(self, timeout: float | None = None) -> bool:
-        """Block until the contest is over; False if that takes longer than `timeout` seconds."""
+        """Block until the contest is over; False if that takes longer than `timeout` seconds.
+
+        It begins with the first stream that is opened.
+        """
         return self._over.wait(timeout)
 
     async def _play(self) -> None:
         asked = self.settings
         story = contest(seed=asked.seed, cast=self.cast, duration=asked.duration)
+        await self.hub.first_opened.wait()
         await play(self.stage, story, speed=asked.speed)
 
     async def _restart(self, down: float) -> None:

@@ -85,6 +85,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.opened = 0
+        self.first_opened = asyncio.Event()
         self._dropped = 0
         self._lock = threading.Condition()
         self._listeners: dict[Listener, asyncio.AbstractEventLoop] = {}
@@ -111,6 +112,7 @@ class Hub:
             self.opened += 1
             self._listeners[listener] = asyncio.get_running_loop()
             self._lock.notify_all()
+        self.first_opened.set()
 
     def close(self, listener: Listener) -> None:
         """Count `listener` out."""

@@ -315,7 +315,7 @@ def test_many_threads_may_script_at_once(p: Platform):
 
 
 def test_a_contest_plays_by_itself_and_ends():
-    with demo.platform(contest=True, speed=1_000_000.0, teams=3) as p:
+    with demo.platform(contest=True, speed=1_000_000.0, teams=3) as p, stream(p.url):
         assert p.wait_for_contest(timeout=30)
         kinds = {row.event for row in p.rows}
     assert {"flag_correct", "flag_wrong", "achievement_unlocked", "instance_ready", "node_unhealthy"} <= kinds
@@ -328,12 +328,20 @@ def test_a_contest_that_breaks_is_an_error_at_the_end(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Stage, "announce", oversleep)
     overslept = pytest.raises(RuntimeError, match="overslept")
-    with no_thread_left(), overslept, demo.platform(contest=True, speed=1e6) as p:
+    with no_thread_left(), overslept, demo.platform(contest=True, speed=1e6) as p, stream(p.url):
         assert p.wait_for_contest(timeout=10)
 
 
+def test_a_contest_waits_for_somebody_who_listens():
+    with demo.platform(contest=True, speed=1e6) as p:
+        assert not p.wait_for_contest(timeout=0.1)
+        assert p.rows == []
+        with stream(p.url, p.admin_token) as chunks:
+            assert b"announcement_created" in next(chunks)
+
+
 def test_leaving_in_mid_contest_ends_it():
-    with no_thread_left(), demo.platform(contest=True, speed=1.0) as p:
+    with no_thread_left(), demo.platform(contest=True, speed=1.0) as p, stream(p.url):
         assert not p.wait_for_contest(timeout=0.0)
 
 
