@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
-from urllib.parse import quote
 
 import httpx
 
@@ -22,33 +21,14 @@ from ctfy_rx.errors import (
     TokenRefused,
     TooManyStreams,
 )
+from ctfy_rx.redaction import Secrets
 
-__all__ = ["BODY_BYTES", "Secrets", "is_event_stream", "refusal", "translated"]
+__all__ = ["BODY_BYTES", "is_event_stream", "refusal", "translated"]
 
 BODY_BYTES = 2048
 """How much of a refusing response's body is read and kept."""
 
 _TOO_MANY_STREAMS_WAIT = 60.0
-
-
-class Secrets:
-    """Takes secrets out of texts, as they are and percent-encoded.
-
-    >>> Secrets("pt_a/b").hidden("GET /events?token=pt_a%2Fb")
-    'GET /events?token=***'
-    """
-
-    def __init__(self, *secrets: str | None) -> None:
-        forms = {
-            form for secret in secrets if secret for form in (secret, quote(secret, safe=""), quote(secret))
-        }
-        self._forms = sorted(forms, key=len, reverse=True)
-
-    def hidden(self, text: str) -> str:
-        """`text` with ``***`` in the place of each secret."""
-        for form in self._forms:
-            text = text.replace(form, "***")
-        return text
 
 
 def is_event_stream(response: Any) -> bool:
@@ -61,7 +41,7 @@ def is_event_stream(response: Any) -> bool:
 def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: float) -> HttpError:
     """The error for a response that opens no stream; `body` is the beginning of its body, `now` a unix time
     (seconds)."""
-    text = secrets.hidden(body.decode("utf-8", "replace"))
+    text = secrets.hidden(body.decode("utf-8", "replace"))[:BODY_BYTES]
     headers = {name.lower(): secrets.hidden(value) for name, value in response.headers.items()}
     status = response.status_code
     retry_after = _retry_after(headers, now)
@@ -80,14 +60,12 @@ def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: 
             received = headers.get("content-type", "no content type")
             kind, says = (
                 NotAnEventStream,
-                f"expected text/event-stream, received {received}: a login page, or the wrong URL?",
+                f"expected 200 with text/event-stream, received {received}: a login page, or the wrong URL?",
             )
+        case _ if response.is_server_error:
+            says = "the server cannot serve the stream now"
         case _:
-            says = (
-                "the server cannot serve the stream now"
-                if status >= 500
-                else "the server refuses the request"
-            )  # noqa: PLR2004
+            says = "the server refuses the request: see the body of this error for its reasons"
     message = f"{address} answered {status}: {says}"
     return kind(message, status=status, headers=headers, body=text, retry_after=retry_after)
 
@@ -96,7 +74,7 @@ def _code(body: str) -> object:
     """The error code of the platform: ``{"code": ...}``, at the top or under ``detail``."""
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(answer, dict):
         return None
@@ -114,7 +92,7 @@ def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return float(value[:9])
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -122,6 +100,8 @@ def translated(error: Exception, *, address: str, secrets: Secrets) -> Exception
     """Our error for one of httpx's (or httpx2's: they are told by their names); any other comes back as it
     is."""
     names = {class_.__name__ for class_ in type(error).__mro__}
+    if isinstance(error, UnicodeError):  # from the resolver
+        return ConnectionFailed(f"could not connect to {address}: its host name cannot be resolved")
     if isinstance(error, CtfyRxError) or not names & {"HTTPError", "StreamError", "InvalidURL"}:
         return error
     detail = secrets.hidden(str(error)).rstrip(".") or type(error).__name__

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypedDict
 
@@ -20,18 +19,21 @@ from reactivex.disposable import Disposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 from typing_extensions import Unpack
 
-from ctfy_rx.answer import Secrets
 from ctfy_rx.drivers import LoopDriver, ThreadDriver
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.loop import running_loop
 from ctfy_rx.reconnect import Session
-from ctfy_rx.request import EventRequest, bare, resolve, without_token
+from ctfy_rx.redaction import Secrets
+from ctfy_rx.request import EventRequest, bare, resolve
 from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
 from ctfy_rx.transport import add_token
 
-__all__ = ["ClientFactory", "ClientOptions", "Frames", "FramesOptions", "Token", "frames"]
+__all__ = ["ClientFactory", "ClientOptions", "Frames", "FramesOptions", "Token", "frames", "loop_of"]
 
-_NO_LOOP = "an AsyncClient needs a running event loop: subscribe inside a coroutine, or let client_factory return an httpx.Client"
+_NO_LOOP = (
+    "an AsyncClient needs a running event loop: subscribe inside a coroutine, "
+    "or let client_factory return an httpx.Client"
+)
 
 Token = str | Callable[[], str | None] | None
 ClientFactory = Callable[[], Any]
@@ -111,28 +113,37 @@ def frames(
     if url is not None and url.startswith("/"):
         url, path = None, url
     if client_factory is None:
-        if url is None:
+        if not url:
             raise ConfigurationError(
                 'no URL: write frames("http://localhost:8100"), the address of your platform'
             )
         make_client: ClientFactory | _ClientMaker = _ClientMaker(client_options)
-        url, path = str(resolve(url, path, "")), None
     elif client_options:
         raise ConfigurationError(
             f"{', '.join(client_options)}: set this on the client that client_factory returns"
         )
     else:
         make_client = client_factory
+    if url:
+        url, path = str(resolve(url, path, "")), None
     request = EventRequest(
         method=method,
-        headers=httpx.Headers(headers),
+        headers=_encoded(headers),
         params=params,
         content=content,
         auth=auth,
         idle_timeout=idle_timeout,
         connect_timeout=connect_timeout,
     )
-    return Frames(url or "", path, request, token, make_client, max_frame_bytes, last_event_id)
+    return Frames(
+        url or "",
+        path=path,
+        request=request,
+        token=token,
+        client_factory=make_client,
+        max_frame_bytes=max_frame_bytes,
+        last_event_id=last_event_id,
+    )
 
 
 class Frames(Observable[Frame]):
@@ -141,6 +152,7 @@ class Frames(Observable[Frame]):
     def __init__(
         self,
         url: str,
+        *,
         path: str | None,
         request: EventRequest,
         token: Token,
@@ -163,7 +175,9 @@ class Frames(Observable[Frame]):
     @property
     def address(self) -> str:
         """The URL as it may be shown."""
-        return bare(httpx.URL(self._url)) or self._path or "the client's base URL"
+        if self._url:
+            return bare(httpx.URL(self._url))
+        return (self._path or "").partition("?")[0] or "the client's base URL"
 
     def session(self) -> Session:
         """A new session: hand it to `connect` once for each attempt."""
@@ -178,14 +192,16 @@ class Frames(Observable[Frame]):
             loop = loop_of(scheduler)
             client = self._make_client(asynchronous=loop is not None)
             decoder = FrameDecoder(max_frame_bytes=self._max_frame_bytes, last_event_id=session.last_event_id)
+            if client.is_closed:
+                raise ConfigurationError("client_factory must return a new client at each call")
             if not hasattr(client, "aclose"):
-                thread = ThreadDriver(client, self._prepare, session, decoder, observer)
+                thread = ThreadDriver(client, self._prepare, session, decoder, observer, address=self.address)
                 thread.start()
                 return Disposable(thread.dispose)
             session.loop = loop or session.loop or running_loop()
             if session.loop is None:
                 raise ConfigurationError(_NO_LOOP)
-            task = LoopDriver(client, self._prepare, session, decoder, observer)
+            task = LoopDriver(client, self._prepare, session, decoder, observer, address=self.address)
             task.start(session.loop)
             return Disposable(task.dispose)
 
@@ -201,11 +217,21 @@ class Frames(Observable[Frame]):
         return make.client(asynchronous=asynchronous) if isinstance(make, _ClientMaker) else make()
 
     def _prepare(self, client: Any) -> tuple[EventRequest, Secrets]:
-        url, token_in_url = without_token(resolve(self._url, self._path, str(client.base_url)))
+        url = resolve(self._url, self._path, str(client.base_url))
+        request, token_in_url = self._request.at(url, client)
         token = (self._token() if callable(self._token) else self._token) or token_in_url
         if token:
-            add_token(client, token, url)
-        return replace(self._request, url=url), Secrets(token)
+            add_token(client, token, request.url)
+        return request, Secrets(token, *request.secrets(client))
+
+
+def _encoded(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> httpx.Headers:
+    try:
+        return httpx.Headers(headers)
+    except UnicodeEncodeError:  # its text repeats what may be a secret
+        raise ConfigurationError(
+            "headers= holds a character that is not ASCII: encode the value first"
+        ) from None
 
 
 class _ClientMaker:
@@ -218,11 +244,14 @@ class _ClientMaker:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         options = self._options
-        return httpx.create_ssl_context(
-            verify=options.get("verify", True),
-            cert=options.get("cert"),
-            trust_env=options.get("trust_env", True),
-        )
+        try:
+            return httpx.create_ssl_context(
+                verify=options.get("verify", True),
+                cert=options.get("cert"),
+                trust_env=options.get("trust_env", True),
+            )
+        except OSError as error:  # as an OSError it would pass for a lost connection, and be tried again
+            raise ConfigurationError(f"verify= or cert= cannot be used: {error}") from None
 
     def client(self, *, asynchronous: bool) -> httpx.Client | httpx.AsyncClient:
         options: dict[str, Any] = {**self._options, "verify": self._tls}

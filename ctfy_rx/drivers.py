@@ -6,6 +6,8 @@ server, the network or a subscriber that raises, reaches the observer as its end
 nothing more.
 """
 
+# ruff: noqa: BLE001  # whatever ends a connection must reach its subscriber
+
 from __future__ import annotations
 
 import asyncio
@@ -18,18 +20,20 @@ from typing import Any
 
 from reactivex import abc
 
-from ctfy_rx.answer import BODY_BYTES, Secrets, is_event_stream, refusal, translated
-from ctfy_rx.errors import FrameTooLarge
+from ctfy_rx.answer import BODY_BYTES, is_event_stream, refusal, translated
+from ctfy_rx.errors import FrameTooLarge, StreamClosed
 from ctfy_rx.loop import LoopTask
 from ctfy_rx.reconnect import Session
-from ctfy_rx.request import EventRequest, exchange
+from ctfy_rx.redaction import Secrets, redact_logs
+from ctfy_rx.request import EventRequest, exchange, redirect_target
 from ctfy_rx.sse import Frame, FrameDecoder
-from ctfy_rx.transport import Lifeline
+from ctfy_rx.transport import Handshake, Lifeline
 
 __all__ = ["LoopDriver", "Prepare", "ThreadDriver"]
 
 _log = logging.getLogger("ctfy_rx")
-_REFUSAL_TIMEOUT = 5.0
+_REFUSAL_TIMEOUT = 5.0  # seconds
+_REFUSAL_BYTES = 2 * BODY_BYTES  # so that a secret at the end of what is kept is read whole
 
 Prepare = Callable[[Any], tuple[EventRequest, Secrets]]
 """Makes a client ready to send: the request, and the secrets that nobody may see."""
@@ -45,13 +49,15 @@ class _Driver:
         session: Session,
         decoder: FrameDecoder,
         observer: abc.ObserverBase[Frame],
+        *,
+        address: str,
     ) -> None:
         self._client = client
         self._prepare = prepare
         self._session = session
         self._decoder = decoder
         self._observer = observer
-        self._address = ""
+        self._address = address
         self._secrets = Secrets()
         self._disposed = False
 
@@ -62,7 +68,17 @@ class _Driver:
     def exchange(self) -> Generator[tuple[Any, dict[str, Any]], Any, Any]:
         request, self._secrets = self._prepare(self._client)
         self._address = request.address
-        return exchange(request, self._client, self._session.last_event_id)
+        redact_logs(self._secrets)
+        return exchange(request, self._client, self._session.last_event_id, self._secrets)
+
+    def opened(self) -> None:
+        if not self._disposed:
+            self._session.on_open()
+
+    def refuse_bad_location(self, response: Any) -> None:
+        # A hook, for httpx looks at the Location of each redirect itself, and takes a bad one for a broken
+        # connection.
+        redirect_target(response, self._secrets)
 
     def refusal(self, response: Any, body: bytes) -> Exception:
         return refusal(response, body, address=self._address, secrets=self._secrets, now=time.time())
@@ -125,10 +141,8 @@ class ThreadDriver(_Driver):
         try:
             with self._client:
                 response = self._open()
-                self._session.on_open()
-                yield from (
-                    response.iter_bytes() if "content-encoding" in response.headers else response.iter_raw()
-                )
+                self.opened()
+                yield from response.iter_bytes()
         except Exception as error:
             failure = self.translated(error)
         if failure is not None:
@@ -136,8 +150,11 @@ class ThreadDriver(_Driver):
 
     def _open(self) -> Any:
         steps = self.exchange()
+        self._client.event_hooks["response"].append(self.refuse_bad_location)
         request, options = next(steps)
         while True:
+            if self._disposed:
+                raise StreamClosed("disposed before the request was sent")
             request.extensions["trace"] = self._lifeline.trace
             response = self._client.send(request, stream=True, follow_redirects=False, **options)
             try:
@@ -151,14 +168,16 @@ class ThreadDriver(_Driver):
 
     def _beginning(self, response: Any) -> bytes:
         body = b""
-        deadline = time.monotonic() + _REFUSAL_TIMEOUT
-        response.request.extensions["timeout"]["read"] = _REFUSAL_TIMEOUT
+        timer = threading.Timer(_REFUSAL_TIMEOUT, self._lifeline.cut)
+        timer.daemon = True
+        timer.start()
         with suppress(Exception):  # the status says what matters
             for chunk in response.iter_bytes():
                 body += chunk
-                if len(body) >= BODY_BYTES or time.monotonic() > deadline:
+                if len(body) >= _REFUSAL_BYTES:
                     break
-        return body[:BODY_BYTES]
+        timer.cancel()
+        return body[:_REFUSAL_BYTES]
 
 
 class LoopDriver(_Driver):
@@ -188,21 +207,24 @@ class LoopDriver(_Driver):
         try:
             async with self._client:
                 response = await self._open()
-                self._session.on_open()
-                chunks = (
-                    response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
-                )
-                async for chunk in chunks:
-                    yield chunk
+                self.opened()
+                async with aclosing(response.aiter_bytes()) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
         except Exception as error:
             failure = self.translated(error)
         if failure is not None:
             raise failure  # out of the handler: httpx's error, which holds the request, is not chained
 
     async def _open(self) -> Any:
+        async def check(response: Any) -> None:
+            self.refuse_bad_location(response)
+
         steps = self.exchange()
+        self._client.event_hooks["response"].append(check)
         request, options = next(steps)
         while True:
+            request.extensions["trace"] = Handshake().trace
             response = await self._client.send(request, stream=True, follow_redirects=False, **options)
             try:
                 request, options = steps.send(response)
@@ -216,9 +238,9 @@ class LoopDriver(_Driver):
     async def _beginning(self, response: Any) -> bytes:
         body = b""
         with suppress(Exception):  # the status says what matters
-            async with asyncio.timeout(_REFUSAL_TIMEOUT):
-                async for chunk in response.aiter_bytes():
+            async with asyncio.timeout(_REFUSAL_TIMEOUT), aclosing(response.aiter_bytes()) as chunks:
+                async for chunk in chunks:
                     body += chunk
-                    if len(body) >= BODY_BYTES:
+                    if len(body) >= _REFUSAL_BYTES:
                         break
-        return body[:BODY_BYTES]
+        return body[:_REFUSAL_BYTES]

@@ -17,10 +17,12 @@
     ├── LoopClosed                  the event loop that drove the stream has ended
     └── StreamClosed                the stream was closed
 
-*Transient* errors are worth another attempt, see `ctfy_rx.is_transient`. No error ever holds a token: URLs are cut down to
-scheme, host, port and path before they get here, and httpx's own errors, which hold the request, are not
-chained.
+*Transient* errors are worth another attempt, see `ctfy_rx.is_transient`. No error ever holds a token: URLs
+are cut down to scheme, host, port and path before they get here, what a server said is searched for it, and
+httpx's own errors, which hold the request, are not chained.
 """
+
+# ruff: noqa: N818  # they are named after what happened
 
 from __future__ import annotations
 
@@ -46,7 +48,14 @@ __all__ = [
 
 
 class CtfyRxError(Exception):
-    """Base of all errors of ctfy_rx."""
+    """Base of all errors of ctfy_rx. They can be pickled, and so cross from one process to another."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[CtfyRxError], args: tuple[Any, ...]) -> CtfyRxError:
+    return kind.__new__(kind, *args)  # as it was: without __init__, whose parameters are others
 
 
 class ConfigurationError(CtfyRxError, ValueError):
@@ -121,7 +130,8 @@ class FrameTooLarge(CtfyRxError):
 
     def __init__(self, max_frame_bytes: int, frames: Sequence[Any] = ()) -> None:
         super().__init__(
-            f"a frame exceeds {max_frame_bytes} bytes: raise max_frame_bytes if the server really sends such frames"
+            f"a frame exceeds {max_frame_bytes} bytes: "
+            "raise max_frame_bytes if the server really sends such frames"
         )
         self.max_frame_bytes = max_frame_bytes
         self.frames = list(frames)

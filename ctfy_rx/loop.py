@@ -14,6 +14,9 @@ from ctfy_rx.errors import LoopClosed
 __all__ = ["LoopTask", "running_loop"]
 
 
+_running: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
+
+
 class LoopTask(abc.DisposableBase):
     """Runs a coroutine on `loop` until it ends or is disposed; both may be asked for from any thread.
 
@@ -40,6 +43,8 @@ class LoopTask(abc.DisposableBase):
 
     def dispose(self) -> None:
         """End the coroutine at its next await; returns at once."""
+        if self._disposed:
+            return  # a second cancellation would interrupt the closing that the first one began
         self._disposed = True
         with suppress(RuntimeError):  # the loop is closed, and the task with it
             self._on_loop(self._cancel)
@@ -53,6 +58,8 @@ class LoopTask(abc.DisposableBase):
     def _start(self) -> None:
         if not self._disposed:
             self._task = self._loop.create_task(self._run(), name="ctfy_rx")
+            _running.add(self._task)
+            self._task.add_done_callback(_running.discard)
 
     def _cancel(self) -> None:
         if self._task is not None:

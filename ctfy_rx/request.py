@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from base64 import b64encode
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import httpx
 
 from ctfy_rx.errors import BadRedirect, ConfigurationError
+from ctfy_rx.redaction import Secrets
 
-__all__ = ["EVENTS_PATH", "EventRequest", "bare", "exchange", "origin", "resolve", "without_token"]
+__all__ = [
+    "EVENTS_PATH",
+    "EventRequest",
+    "bare",
+    "exchange",
+    "origin",
+    "redirect_target",
+    "resolve",
+    "without_token",
+]
 
 EVENTS_PATH = "/api/v1/events"
 
 _MAX_REDIRECTS = 20
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SEE_OTHER = 303
+_SCHEMES = frozenset({"http", "https"})
+_LAST_PORT = 65535
+_CREDENTIALS = (b"authorization", b"cookie", b"proxy-authorization")
+_OF_ONE_MESSAGE = (b"host", b"content-length", b"transfer-encoding")
 _HEADER_TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]+")
 
 
@@ -41,15 +58,19 @@ def resolve(url: str, path: str | None, base: str) -> httpx.URL:
     """
     try:
         root = httpx.URL(url or base)
-    except (httpx.InvalidURL, TypeError):
+        if path is not None:
+            name, _, query = path.partition("?")
+            merged = root.path.rstrip("/") + "/" + name.lstrip("/")
+            root = root.copy_with(path=merged, query=query.encode() or root.query or None)
+        elif root.path in {"", "/"}:
+            root = root.copy_with(path=EVENTS_PATH)
+    except (httpx.InvalidURL, ValueError, TypeError):
         raise ConfigurationError('the URL cannot be read: write it like "http://localhost:8100"') from None
-    if root.scheme not in {"http", "https"} or not root.host:
-        raise ConfigurationError(
-            f'"{bare(root)}" is no http or https URL: write it like "http://localhost:8100"'
-        )
-    if path is not None:
-        return root.copy_with(path=root.path.rstrip("/") + "/" + path.lstrip("/"))
-    return root.copy_with(path=EVENTS_PATH) if root.path in {"", "/"} else root
+    if (root.port or 0) > _LAST_PORT:
+        raise ConfigurationError(f"port {root.port} cannot exist: write one from 1 to {_LAST_PORT}")
+    if root.scheme not in _SCHEMES or not root.host:
+        raise ConfigurationError('the URL lacks http:// or https://: write it like "http://localhost:8100"')
+    return root
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +83,7 @@ class EventRequest:
     params: Mapping[str, Any] | None = None
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     content: bytes | str | None = None
-    auth: Any = None
+    auth: object = None
     idle_timeout: float | None = 75.0
     connect_timeout: float = 5.0
 
@@ -71,6 +92,20 @@ class EventRequest:
         """The URL as it may be shown."""
         return bare(self.url)
 
+    def at(self, url: httpx.URL, client: Any) -> tuple[EventRequest, str | None]:
+        """This request for `url`, which then holds all parameters and no credentials, and the token that was
+        among them."""
+        params, auth = self.params, self.auth
+        if params or client.params:
+            url = url.copy_merge_params(list(client.params.multi_items()))
+            url = url.copy_merge_params(dict(params or {}))
+        url, token = without_token(url)
+        if url.userinfo:
+            if auth is None and client.auth is None:
+                auth = (url.username, url.password)
+            url = url.copy_with(userinfo=b"")
+        return replace(self, url=url, params=None, auth=auth), token
+
     def build(self, client: Any, last_event_id: str) -> Any:
         """The `httpx.Request` of `client`'s own make that opens the stream."""
         headers = httpx.Headers({"Accept": "text/event-stream", "Cache-Control": "no-cache"})
@@ -78,8 +113,27 @@ class EventRequest:
         raw = [*headers.raw, *_last_event_id_header(last_event_id)]
         connect = self.connect_timeout
         timeout = (connect, self.idle_timeout, connect, connect)
-        url = str(self.url.copy_merge_params(self.params) if self.params else self.url)
-        return client.build_request(self.method, url, headers=raw, content=self.content, timeout=timeout)
+        request = client.build_request(
+            self.method, str(self.url), headers=raw, content=self.content, timeout=timeout
+        )
+        request.url = type(request.url)(str(self.url))  # the client has put its own parameters in again
+        return request
+
+    def secrets(self, client: Any) -> Iterator[str]:
+        """What it and `client` send that nobody may see, in the headers or as a pair of name and password."""
+        for value in (*_credentials(self.headers), *_credentials(client.headers)):
+            yield value
+            yield value.partition(" ")[2]
+        match self.auth:
+            case (str(name), str(password)):
+                yield password
+                yield b64encode(f"{name}:{password}".encode()).decode()
+            case _:
+                pass
+
+
+def _credentials(headers: Any) -> list[str]:
+    return [value for name, value in headers.multi_items() if name.encode() in _CREDENTIALS]
 
 
 def _last_event_id_header(last_event_id: str) -> list[tuple[bytes, bytes]]:
@@ -91,65 +145,72 @@ def _last_event_id_header(last_event_id: str) -> list[tuple[bytes, bytes]]:
 
 
 def exchange(
-    wanted: EventRequest, client: Any, last_event_id: str
+    wanted: EventRequest, client: Any, last_event_id: str, secrets: Secrets
 ) -> Generator[tuple[Any, dict[str, Any]], Any, Any]:
     """The requests to send, one after another until no redirect is left; returns the last response.
 
     Yields a request with the options to send it with, and is sent its response. Credentials go to the first
     origin alone.
     """
-    request = wanted.build(client, last_event_id)
-    options: dict[str, Any] = {} if wanted.auth is None else {"auth": wanted.auth}
+    first = request = wanted.build(client, last_event_id)
+    home: dict[str, Any] = {} if wanted.auth is None else {"auth": wanted.auth}
     status = 0
     for _ in range(_MAX_REDIRECTS + 1):
-        response = yield request, options
+        at_home = origin(request.url) == origin(wanted.url)
+        response = yield request, home if at_home else {"auth": None}
         status = response.status_code
-        if status not in {301, 302, 303, 307, 308}:
+        target = redirect_target(response, secrets)
+        if target is None:
             return response
-        request, same_origin = _redirected(request, response, client)
-        if not same_origin:
-            options = {"auth": None}
+        if origin(target) == origin(wanted.url):
+            request = _redirected(request, status, target, first.headers, client.cookies)
+        else:
+            # A server may repeat the token anywhere in a Location, as in `/login?next=...`.
+            hidden = secrets.hidden(target.raw_path.decode("ascii")).encode("ascii")
+            headers = httpx.Headers([h for h in first.headers.raw if h[0].lower() not in _CREDENTIALS])
+            request = _redirected(request, status, target.copy_with(raw_path=hidden), headers, None)
     raise BadRedirect(
         f"{wanted.address} redirects round in circles: check the URL and the proxy", status=status
     )
 
 
-def _redirected(request: Any, response: Any, client: Any) -> tuple[Any, bool]:
-    url = httpx.URL(str(request.url))
-    target = _redirect_target(url, response)
-    same_origin = origin(target) == origin(url)
-    method, content = request.method, request.content
+def _redirected(before: Any, status: int, url: httpx.URL, headers: Any, cookies: Any) -> Any:
+    method, content = before.method, before.content
     # RFC 9110, 15.4.2 to 15.4.4: after 303, and by custom a POST after 301 and 302, the new request is a GET
     # without content.
-    status = response.status_code
-    if status == httpx.codes.SEE_OTHER or (status in {301, 302} and method == "POST"):
-        method, content = "GET", None
-    headers = httpx.Headers(request.headers.raw)
-    for name in ("host", "content-length", "transfer-encoding"):
-        headers.pop(name, None)
-    redirect = client.build_request(method, str(target), content=content, headers=headers.raw)
-    redirect.extensions = request.extensions
-    if not same_origin:
-        for name in ("authorization", "cookie", "proxy-authorization"):
-            redirect.headers.pop(name, None)
-    return redirect, same_origin
+    if status == _SEE_OTHER or (status in {301, 302} and method == "POST"):
+        method, content = "GET", b""
+    dropped = _OF_ONE_MESSAGE if content else (*_OF_ONE_MESSAGE, b"content-type")
+    raw = [header for header in headers.raw if header[0].lower() not in dropped]
+    # The request's own class makes it: httpx's Request, or httpx2's.
+    return type(before)(
+        method, str(url), headers=raw, content=content, cookies=cookies, extensions=before.extensions
+    )
 
 
-def _redirect_target(url: httpx.URL, response: Any) -> httpx.URL:
+def redirect_target(response: Any, secrets: Secrets) -> httpx.URL | None:
+    """Where the response redirects to, None if it is no redirect. Raises `BadRedirect` if that is nowhere."""
+    if response.status_code not in _REDIRECTS:
+        return None
     location = response.headers.get("location")
+    url = httpx.URL(str(response.request.url))
     try:
         target = url.join(location) if location else None
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         target = None
-    if target is None or target.scheme not in {"http", "https"} or not target.host:
+    if target is None or target.scheme not in _SCHEMES or (target.port or 0) > _LAST_PORT:
         raise BadRedirect(
-            f"{bare(url)} redirects (status {response.status_code}) to no usable address: check the URL and the proxy",
+            f"{secrets.hidden(bare(url))} redirects (status {response.status_code}) to no usable address: "
+            "check the URL and the proxy",
             status=response.status_code,
         )
-    return without_token(target)[0]
+    return without_token(target)[0].copy_with(userinfo=b"", fragment=None)
 
 
 def without_token(url: httpx.URL) -> tuple[httpx.URL, str | None]:
     """`url` without its ``token`` parameter, and that parameter: a token in a URL would reach httpx's log."""
-    token = dict(parse_qsl(url.query.decode())).get("token")
-    return (url, None) if token is None else (url.copy_remove_param("token"), token)
+    parts = url.query.decode("ascii").split("&")
+    kept = [part for part in parts if unquote_plus(part.partition("=")[0]) != "token"]
+    if len(kept) == len(parts):
+        return url, None
+    return url.copy_with(query="&".join(kept).encode() or None), url.params["token"] or None

@@ -8,16 +8,17 @@ and mounts stay as they were.
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 
 from ctfy_rx.request import origin
 
-__all__ = ["Lifeline", "add_token"]
+__all__ = ["Handshake", "Lifeline", "add_token"]
 
 
 def add_token(client: Any, token: str, url: httpx.URL) -> None:
@@ -64,14 +65,14 @@ class _TokenTransport:
     async def aclose(self) -> None:
         await self._inner.aclose()
 
-    def __enter__(self) -> _TokenTransport:
+    def __enter__(self) -> Self:
         self._inner.__enter__()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._inner.__exit__(*exc_info)
 
-    async def __aenter__(self) -> _TokenTransport:
+    async def __aenter__(self) -> Self:
         await self._inner.__aenter__()
         return self
 
@@ -84,32 +85,82 @@ class Lifeline:
 
     Closing the response from another thread does not wake its reader; shutting down the socket does, also
     while the response's headers are still awaited. The socket is found through httpcore's ``trace``
-    extension. Where there is none, as with a transport that is not httpcore's, `cut` only marks, and the
+    extension. Where there is none, as with a transport that is not httpcore's, `cut` does nothing, and the
     reader ends when its read returns.
     """
 
     def __init__(self) -> None:
-        self.is_cut = False
+        self._is_cut = False
         self._lock = threading.Lock()
-        self._stream: Any = None
+        self._sockets: list[socket.socket] = []
+        self._handshaking: socket.socket | None = None
 
     def trace(self, name: str, info: dict[str, Any]) -> None:
         """For the ``trace`` extension of a blocking request."""
-        if name.endswith(("connect_tcp.complete", "connect_unix_socket.complete", "start_tls.complete")):
-            with self._lock:
-                self._stream = info["return_value"]
-            if self.is_cut:
-                self._shut_down()
+        match name.partition(".")[2]:
+            case "connect_tcp.complete" | "connect_unix_socket.complete":
+                self._hold(info["return_value"].get_extra_info("socket"))
+            case "start_tls.started":
+                self._hold_handshake()
+            case "start_tls.complete":
+                self._hold(info["return_value"].get_extra_info("socket"))
+                self._release_handshake()
+            case "start_tls.failed":
+                self._release_handshake()
+            case _:
+                pass
 
     def cut(self) -> None:
         """End the reader, now or as soon as it has a socket; returns at once."""
-        self.is_cut = True
-        self._shut_down()
-
-    def _shut_down(self) -> None:
         with self._lock:
-            sock = self._stream and self._stream.get_extra_info("socket")
+            self._is_cut = True
+            for sock in self._sockets:
+                _shut_down(sock)
+
+    def _hold(self, sock: object) -> None:
         if isinstance(sock, socket.socket):
-            # Not SSLSocket.shutdown, which takes the TLS state away under the reader.
-            with suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            with self._lock:
+                self._sockets.append(sock)
+                if self._is_cut:
+                    _shut_down(sock)
+
+    def _hold_handshake(self) -> None:
+        # ssl takes the descriptor out of the socket that it wraps, and gives the new one only after the
+        # handshake.
+        if not self._sockets:
+            return
+        sock = self._sockets[-1]
+        self._handshaking = socket.fromfd(sock.fileno(), sock.family, sock.type)
+        self._hold(self._handshaking)
+
+    def _release_handshake(self) -> None:
+        with self._lock:
+            if self._handshaking is not None:
+                self._sockets.remove(self._handshaking)
+                self._handshaking.close()
+                self._handshaking = None
+
+
+class Handshake:
+    """Closes the connection of a TLS handshake that is cancelled: httpcore leaves it open under asyncio."""
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+
+    async def trace(self, name: str, info: dict[str, Any]) -> None:
+        """For the ``trace`` extension of an asynchronous request."""
+        match name.partition(".")[2]:
+            case "connect_tcp.complete":
+                self._stream = info["return_value"]
+            case "start_tls.failed" if self._stream is not None:
+                await self._stream.aclose()
+            case _:
+                pass
+
+
+def _shut_down(sock: socket.socket) -> None:
+    with suppress(OSError):
+        # Reset when closed: a server that waits for room to send would hold the stream for a minute more.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with suppress(OSError):  # it is closed already
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's, which takes the TLS state away

@@ -1,0 +1,249 @@
+"""Which response opens the stream, and what the others mean."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+import zlib
+from email.utils import formatdate
+
+import pytest
+
+from ctfy_rx import drivers
+from ctfy_rx.answer import BODY_BYTES
+from ctfy_rx.connection import frames
+from ctfy_rx.errors import HttpError, NotAnEventStream, TokenRefused, TooManyStreams
+from ctfy_rx.reconnect import is_transient
+
+from ..servers import CHUNKED, CLOSE_DELIMITED, OPEN, PATIENCE, Peer, Server, chunk, frame, reply, sends
+from .conftest import Watch
+
+TOO_MANY = b'{"code": "too_many_streams", "detail": "512 streams"}'
+NESTED = b'{"detail": {"code": "too_many_streams"}}'
+
+
+def refused(watch: Watch, *parts: bytes, stay: bool = False, **options: object) -> HttpError:
+    with Server(sends(*parts, stay=stay)) as server:
+        error = watch(frames(server.url, **options)).failure()  # type: ignore[arg-type]
+        assert isinstance(error, HttpError), error
+        return error
+
+
+# What opens
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        b"text/event-stream",
+        b"TEXT/Event-Stream",
+        b"text/event-stream; charset=utf-8",
+        b"text/event-stream;charset=latin-1;x=y",
+        b"  text/event-stream ;",
+    ],
+)
+def test_event_stream_in_any_case_with_any_parameters_opens_and_is_utf_8(
+    watch: Watch, content_type: bytes
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: " + content_type + b"\r\n\r\n"
+    with Server(sends(head, frame("a", "é 🚩"))) as server:
+        assert [f.data for f in watch(frames(server.url)).end().frames] == ["é 🚩"]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(CLOSE_DELIMITED + frame("a") + frame("b"), id="close-delimited"),
+        pytest.param(CHUNKED + chunk(frame("a") + b"eve") + chunk(frame("b")[3:]) + chunk(b""), id="chunked"),
+        pytest.param(
+            OPEN + b"Content-Length: 46\r\n\r\n" + (frame("a") + frame("b")).ljust(46, b":"), id="length"
+        ),
+    ],
+)
+def test_completes_when_the_server_ends_the_body(watch: Watch, response: bytes) -> None:
+    with Server(sends(response)) as server:
+        watched = watch(frames(server.url)).end()
+        assert watched.completed, watched.error
+        assert watched.names == ["a", "b"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_compressed_frames_arrive_one_by_one_as_they_are_flushed(watch: Watch, coding: str) -> None:
+    squeeze = zlib.compressobj(wbits=31 if coding == "gzip" else 15)
+    arrived = threading.Semaphore(0)
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(OPEN + f"Content-Encoding: {coding}\r\n\r\n".encode())
+        for name in "abc":
+            peer.send(squeeze.compress(frame(name)) + squeeze.flush(zlib.Z_SYNC_FLUSH))
+            assert arrived.acquire(timeout=PATIENCE)
+        peer.stay()
+
+    with Server(script) as server:
+        watched = watch(frames(server.url), on_frame=lambda _: arrived.release())
+        assert watched.got(3).names == ["a", "b", "c"]
+
+
+def test_content_that_cannot_be_decompressed_breaks_the_connection(watch: Watch) -> None:
+    with Server(sends(OPEN + b"Content-Encoding: gzip\r\n\r\n" + b"no gzip at all")) as server:
+        error = watch(frames(server.url)).failure()
+    assert is_transient(error)
+    assert "cannot be decompressed" in str(error)
+
+
+# What does not
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "transient", "helps"),
+    [
+        (201, NotAnEventStream, False, "expected 200 with text/event-stream"),
+        (204, NotAnEventStream, False, "no events to send"),
+        (400, HttpError, False, "refuses the request"),
+        (401, TokenRefused, False, "log in again"),
+        (403, TokenRefused, False, "log in again"),
+        (404, HttpError, False, "check the URL"),
+        (408, HttpError, True, "refuses"),
+        (410, HttpError, False, "check the URL"),
+        (418, HttpError, False, "refuses"),
+        (425, HttpError, True, "refuses"),
+        (429, HttpError, True, "refuses"),
+        (500, HttpError, True, "cannot serve"),
+        (502, HttpError, True, "cannot serve"),
+        (503, HttpError, True, "cannot serve"),
+        (599, HttpError, True, "cannot serve"),
+    ],
+)
+def test_every_other_status_is_an_error_of_its_kind(
+    watch: Watch, status: int, kind: type[HttpError], transient: bool, helps: str
+) -> None:
+    body = b"" if status == 204 else b"because"
+    error = refused(watch, reply(status, body, X_Reason="so", Content_Type="text/event-stream"))
+    assert type(error) is kind
+    assert (error.status, error.headers["x-reason"], error.body) == (status, "so", body.decode())
+    assert is_transient(error) is transient
+    assert f"/api/v1/events answered {status}: " in str(error)
+    assert helps in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "received"), [({"Content_Type": "text/html"}, "text/html"), ({}, "no content type")]
+)
+def test_200_without_event_stream_is_refused_and_says_what_came(
+    watch: Watch, headers: dict[str, str], received: str
+) -> None:
+    error = refused(watch, reply(200, b"<title>Log in</title>", **headers))
+    assert type(error) is NotAnEventStream
+    assert error.body == "<title>Log in</title>"
+    assert f"received {received}: a login page, or the wrong URL?" in str(error)
+    assert not is_transient(error)
+
+
+@pytest.mark.parametrize("body", [TOO_MANY, NESTED])
+def test_too_many_streams_is_an_error_of_its_own_that_waits_long(watch: Watch, body: bytes) -> None:
+    error = refused(watch, reply(429, body))
+    assert type(error) is TooManyStreams
+    assert is_transient(error)
+    assert error.retry_after == 60.0
+
+
+def test_too_many_streams_waits_longer_if_the_server_says_so(watch: Watch) -> None:
+    assert refused(watch, reply(429, TOO_MANY, Retry_After="90")).retry_after == 90.0
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"detail": "no"}', b"null", b"[" * 2000, b'{"code": {}}', b"\xff"])
+def test_429_with_any_other_body_is_an_ordinary_one(watch: Watch, body: bytes) -> None:
+    assert type(refused(watch, reply(429, body))) is HttpError
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("9" * 30, 999999999.0),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("Fri, 31 Dec 2024 23:59:59 +99999999999999", None),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+    ],
+)
+def test_retry_after_is_read_in_seconds_and_dates_and_ignored_where_it_is_neither(
+    watch: Watch, value: str, seconds: float | None
+) -> None:
+    assert refused(watch, reply(503, Retry_After=value)).retry_after == seconds
+
+
+def test_retry_after_may_be_a_date(watch: Watch) -> None:
+    in_a_minute = formatdate(time.time() + 60, usegmt=True)
+    assert refused(watch, reply(503, Retry_After=in_a_minute)).retry_after == pytest.approx(60, abs=5)
+
+
+# Bodies without end
+
+
+def test_of_an_endless_body_the_beginning_is_kept(watch: Watch) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 500 No\r\n\r\n")
+        while True:
+            peer.send(b"no" * 1000)
+
+    with Server(script) as server:
+        error = watch(frames(server.url)).failure()
+    assert error.status == 500
+    assert error.body == "no" * (BODY_BYTES // 2)
+
+
+@pytest.mark.parametrize("drip", [b"", b"x"])
+def test_a_body_that_never_ends_does_not_hold_up_its_error(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, drip: bytes
+) -> None:
+    monkeypatch.setattr(drivers, "_REFUSAL_TIMEOUT", 0.2)
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 404 No\r\n\r\nbegun")
+        while not peer.gone.wait(0.05) and drip:
+            peer.send(drip)
+        peer.stay()
+
+    with Server(script) as server:
+        error = watch(frames(server.url)).failure(patience=2.0)
+    assert error.status == 404
+    assert error.body.rstrip("x") == "begun"
+
+
+def test_a_compressed_body_that_decompresses_to_nothing_for_ever_ends_as_well(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drivers, "_REFUSAL_TIMEOUT", 0.2)
+    squeeze = zlib.compressobj(wbits=31)
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 404 No\r\nContent-Encoding: gzip\r\n\r\n")
+        while not peer.gone.wait(0.01):
+            peer.send(squeeze.flush(zlib.Z_FULL_FLUSH) or b"\0\0\0\xff\xff")
+
+    with Server(script) as server:
+        assert watch(frames(server.url)).failure(patience=2.0).status == 404
+
+
+def test_a_compressed_error_body_is_readable(watch: Watch) -> None:
+    assert refused(watch, reply(500, gzip.compress(b"because"), Content_Encoding="gzip")).body == "because"
+
+
+def test_a_body_that_breaks_off_leaves_what_came(watch: Watch) -> None:
+    head = b"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\n"
+    assert refused(watch, head + b"half").body == "half"
+
+
+def test_a_token_cut_at_the_end_of_what_is_kept_is_hidden_too(watch: Watch) -> None:
+    body = b"x" * (BODY_BYTES - 5) + b"pt_secret_that_is_long" + b"y" * 10_000
+    error = refused(watch, reply(500, body), token="pt_secret_that_is_long")
+    assert error.body.rstrip("y") == "x" * (BODY_BYTES - 5) + "***"

@@ -1,0 +1,232 @@
+"""Connections that break, or never come about: which error, and whether another attempt is worth it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+import httpx2
+import pytest
+
+from ctfy_rx.answer import translated
+from ctfy_rx.connection import frames
+from ctfy_rx.errors import (
+    CertificateRejected,
+    ConfigurationError,
+    ConnectionFailed,
+    ConnectionTimedOut,
+    FrameTooLarge,
+)
+from ctfy_rx.reconnect import is_transient
+from ctfy_rx.redaction import Secrets
+from ctfy_rx.sse import Frame
+
+from ..servers import CHUNKED, CLOSE_DELIMITED, OPEN, Peer, Server, chunk, closed_port, frame, sends, trusting
+from .conftest import Watch
+from .watching import PATIENCE, until
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(CHUNKED + chunk(frame("a")) + chunk(b"event: b\nda"), id="chunked"),
+        pytest.param(OPEN + b"Content-Length: 1000\r\n\r\n" + frame("a") + b"event: b\nda", id="length"),
+        pytest.param(CHUNKED + chunk(frame("a")) + b"no chunk\r\n", id="nonsense"),
+    ],
+)
+def test_a_connection_cut_in_mid_frame_fails_after_the_whole_frames(watch: Watch, broken: bytes) -> None:
+    with Server(sends(broken)) as server:
+        watched = watch(frames(server.url))
+        error = watched.failure()
+    assert watched.names == ["a"]
+    assert type(error) is ConnectionFailed
+    assert is_transient(error)
+    assert "/api/v1/events broke the connection off: " in str(error)
+
+
+def test_a_reset_connection_is_lost(watch: Watch) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(CHUNKED, chunk(frame("a")))
+        assert arrived.wait(PATIENCE)
+        peer.reset()
+
+    arrived = threading.Event()
+    with Server(script) as server:
+        error = watch(frames(server.url), on_frame=lambda _: arrived.set()).failure()
+    assert type(error) is ConnectionFailed
+    assert is_transient(error)
+    assert "/api/v1/events was lost" in str(error)
+
+
+def test_a_server_that_closes_without_an_answer_breaks_off(watch: Watch) -> None:
+    with Server(lambda peer: peer.read_request() and None) as server:
+        error = watch(frames(server.url)).failure()
+    assert type(error) is ConnectionFailed
+    assert is_transient(error)
+
+
+def test_a_server_that_does_not_speak_http_breaks_off(watch: Watch) -> None:
+    with Server(sends(b"SSH-2.0-OpenSSH_9.9\r\n")) as server:
+        assert is_transient(watch(frames(server.url)).failure())
+
+
+def test_a_refused_connection_is_tried_again(watch: Watch) -> None:
+    with closed_port() as port:
+        error = watch(frames(f"http://127.0.0.1:{port}")).failure()
+    assert type(error) is ConnectionFailed
+    assert is_transient(error)
+    assert f"could not connect to http://127.0.0.1:{port}/api/v1/events: " in str(error)
+
+
+@pytest.mark.parametrize("host", ["nobody.invalid", f"{'a' * 70}.invalid"])
+def test_a_name_that_does_not_resolve_is_tried_again(watch: Watch, host: str) -> None:
+    error = watch(frames(f"http://{host}")).failure()
+    assert type(error) is ConnectionFailed
+    assert is_transient(error)
+    assert f"could not connect to http://{host}/api/v1/events: " in str(error)
+
+
+def test_an_untrusted_certificate_is_final_and_says_what_to_do(watch: Watch) -> None:
+    with Server(sends(CLOSE_DELIMITED), tls=True) as server:
+        error = watch(frames(server.url)).failure()
+    assert type(error) is CertificateRejected
+    assert not is_transient(error)
+    assert f"the certificate of {server.url}/api/v1/events is not trusted: " in str(error)
+    assert "pass verify=" in str(error)
+
+
+def test_a_certificate_for_another_name_is_rejected(watch: Watch) -> None:
+    with Server(sends(CLOSE_DELIMITED), tls=True, name="elsewhere.example") as server:
+        error = watch(frames(server.url, verify=trusting())).failure()
+    assert type(error) is CertificateRejected
+
+
+@pytest.mark.parametrize("verify", ["context", False])
+def test_a_certificate_that_is_trusted_by_verify_opens(watch: Watch, verify: object) -> None:
+    with Server(sends(CLOSE_DELIMITED, frame("a")), tls=True) as server:
+        source = frames(server.url, verify=trusting() if verify else False, token="pt_1")
+        assert watch(source).end().names == ["a"]
+        assert server.requests[0].target == "/api/v1/events?token=pt_1"
+
+
+def test_tls_towards_a_server_without_it_fails(watch: Watch) -> None:
+    def script(peer: Peer) -> None:
+        peer.socket.recv(65536)
+        peer.send(b"HTTP/1.1 400 No TLS here\r\n\r\n")
+
+    with Server(script) as server:
+        error = watch(frames(server.url.replace("http:", "https:"))).failure()
+    assert type(error) is ConnectionFailed
+
+
+@pytest.mark.filterwarnings("ignore:`verify=<str>`:DeprecationWarning")  # httpx's
+def test_a_certificate_that_cannot_be_loaded_is_the_callers_mistake(watch: Watch) -> None:
+    error = watch(frames("https://127.0.0.1:1", verify="missing.pem")).failure()
+    assert isinstance(error, ConfigurationError)
+    assert "verify= or cert= cannot be used" in str(error)
+
+
+def test_a_frame_that_is_too_large_fails_after_those_before_it(watch: Watch) -> None:
+    with Server(sends(CLOSE_DELIMITED, frame("a") + frame("b", "x" * 1000), stay=True)) as server:
+        watched = watch(frames(server.url, max_frame_bytes=100))
+        assert isinstance(watched.failure(), FrameTooLarge)
+        assert watched.names == ["a"]
+        until(server.peers[0].gone.is_set)
+
+
+# A subscriber that raises
+
+
+def test_what_a_subscriber_raises_ends_its_stream_with_that_very_error(watch: Watch) -> None:
+    mistake = httpx.ReadError("of the subscriber, not ours")
+
+    def on_frame(_: Frame) -> None:
+        raise mistake
+
+    with Server(sends(CLOSE_DELIMITED, frame("a") + frame("b"), stay=True)) as server:
+        watched = watch(frames(server.url), on_frame=on_frame)
+        assert watched.failure() is mistake
+        assert watched.names == ["a"]
+        until(server.peers[0].gone.is_set)
+
+
+# The watchdog
+
+
+@pytest.mark.parametrize("spoken", [b"", OPEN, CLOSE_DELIMITED, CHUNKED, CLOSE_DELIMITED + frame("a")])
+def test_a_peer_that_falls_silent_is_given_up_after_idle_timeout(watch: Watch, spoken: bytes) -> None:
+    with Server(sends(spoken, stay=True)) as server:
+        started = time.monotonic()
+        error = watch(frames(server.url, idle_timeout=0.2)).failure(patience=1.0)
+        assert time.monotonic() - started >= 0.2
+        until(server.peers[0].gone.is_set)
+    assert type(error) is ConnectionTimedOut
+    assert is_transient(error)
+    assert "/api/v1/events has been silent for too long (idle_timeout)" in str(error)
+
+
+@pytest.mark.parametrize("sign_of_life", [b": keepalive\n\n", b":"])
+def test_any_byte_feeds_the_watchdog(watch: Watch, sign_of_life: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(CLOSE_DELIMITED)
+        for _ in range(6):
+            peer.gone.wait(0.1)
+            peer.send(sign_of_life)
+        peer.send(b"\n" + frame("alive"))
+
+    with Server(script) as server:
+        assert watch(frames(server.url, idle_timeout=0.3)).end().names == ["alive"]
+
+
+def test_without_idle_timeout_silence_is_no_error(watch: Watch) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(CLOSE_DELIMITED)
+        peer.gone.wait(0.3)
+        peer.send(frame("late"))
+
+    with Server(script) as server:
+        assert watch(frames(server.url, idle_timeout=None, connect_timeout=0.1)).end().names == ["late"]
+
+
+# Both libraries' errors
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ConnectTimeout", ConnectionTimedOut),
+        ("ReadTimeout", ConnectionTimedOut),
+        ("WriteTimeout", ConnectionTimedOut),
+        ("PoolTimeout", ConnectionTimedOut),
+        ("ConnectError", ConnectionFailed),
+        ("ReadError", ConnectionFailed),
+        ("WriteError", ConnectionFailed),
+        ("CloseError", ConnectionFailed),
+        ("ProxyError", ConnectionFailed),
+        ("RemoteProtocolError", ConnectionFailed),
+        ("DecodingError", ConnectionFailed),
+        ("LocalProtocolError", ConfigurationError),
+        ("UnsupportedProtocol", ConfigurationError),
+        ("InvalidURL", ConfigurationError),
+    ],
+)
+def test_every_error_of_httpx_and_httpx2_becomes_one_of_ours(
+    library: object, name: str, kind: type[Exception]
+) -> None:
+    make: Callable[[str], Exception] = getattr(library, name)
+    error = translated(make("with pt_secret"), address="http://h/s", secrets=Secrets("pt_secret"))
+    assert type(error) is kind
+    assert "http://h/s" in str(error)
+    assert "pt_secret" not in str(error)
+    assert is_transient(error) is issubclass(kind, ConnectionFailed)
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), OSError("x"), RuntimeError("x"), FrameTooLarge(1)])
+def test_any_other_error_is_left_as_it_is(error: Exception) -> None:
+    assert translated(error, address="http://h/s", secrets=Secrets()) is error

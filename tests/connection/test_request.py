@@ -1,0 +1,225 @@
+"""What a connection asks of the server, and when."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ctfy_rx.connection import frames
+from ctfy_rx.errors import ConfigurationError
+
+from ..servers import CLOSE_DELIMITED, Peer, Server, frame, reply, sends
+from .conftest import Watch
+from .watching import until
+
+OPENS = sends(CLOSE_DELIMITED, frame("a"))
+
+
+def request_of(watch: Watch, url: str = "", **options: object) -> Peer:
+    """The request that arrives for ``frames(url, ...)``; `url` begins with the path."""
+    with Server(OPENS) as server:
+        watched = watch(frames(server.url + url, **options)).end()  # type: ignore[arg-type]
+        assert watched.completed, watched.error
+        return server.requests[0]
+
+
+def test_nothing_is_opened_before_somebody_subscribes() -> None:
+    with Server(OPENS) as server:
+        frames(server.url)
+        time.sleep(0.05)
+        assert server.connections == 0
+
+
+def test_each_subscription_opens_a_connection_of_its_own(watch: Watch) -> None:
+    with Server(sends(CLOSE_DELIMITED, frame("a"), stay=True)) as server:
+        source = frames(server.url)
+        for _ in range(3):
+            watch(source).got(1)
+        assert server.connections == 3
+
+
+def test_dispose_closes_the_connection_and_no_other(watch: Watch) -> None:
+    with Server(sends(CLOSE_DELIMITED, frame("a"), stay=True)) as server:
+        first, second = watch(frames(server.url)).got(1), watch(frames(server.url)).got(1)
+        first.dispose()
+        until(server.peers[0].gone.is_set)
+        assert not server.peers[1].gone.is_set()
+        assert not second.ended
+
+
+def test_the_platforms_root_becomes_the_address_of_its_events(watch: Watch) -> None:
+    assert request_of(watch).target == "/api/v1/events"
+
+
+def test_a_url_with_a_path_is_taken_as_it_is(watch: Watch) -> None:
+    assert request_of(watch, "/other/stream").target == "/other/stream"
+
+
+def test_the_path_option_may_hold_a_query(watch: Watch) -> None:
+    assert request_of(watch, path="/stream?since=1").target == "/stream?since=1"
+
+
+def test_asks_for_an_event_stream_that_is_not_cached(watch: Watch) -> None:
+    request = request_of(watch)
+    assert request.headers("accept") == [b"text/event-stream"]
+    assert request.headers("cache-control") == [b"no-cache"]
+
+
+def test_sends_no_last_event_id_on_a_first_connection(watch: Watch) -> None:
+    assert request_of(watch).headers("last-event-id") == []
+
+
+def test_the_callers_own_accept_wins(watch: Watch) -> None:
+    assert request_of(watch, headers={"accept": "*/*"}).headers("accept") == [b"*/*"]
+
+
+def test_extra_headers_are_sent_also_several_of_one_name(watch: Watch) -> None:
+    request = request_of(watch, headers=[("X-One", "1"), ("X-Two", "2"), ("X-Two", "3")])
+    assert request.headers("x-one") == [b"1"]
+    assert request.headers("x-two") == [b"2", b"3"]
+
+
+def test_method_and_content_are_those_of_the_caller(watch: Watch) -> None:
+    request = request_of(watch, method="POST", content="{}", headers={"Content-Type": "application/json"})
+    assert request.request.startswith(b"POST ")
+    assert request.request.endswith(b"\r\n\r\n{}")
+
+
+def test_params_join_the_query_of_the_url(watch: Watch) -> None:
+    assert request_of(watch, "/s?a=1", params={"b": "2 3"}).target == "/s?a=1&b=2+3"
+
+
+def test_auth_is_httpxs(watch: Watch) -> None:
+    assert request_of(watch, auth=("me", "pw")).headers("authorization") == [b"Basic bWU6cHc="]
+
+
+def test_user_info_of_the_url_authenticates(watch: Watch) -> None:
+    with Server(OPENS) as server:
+        watch(frames(server.url.replace("://", "://me:pw@"))).end()
+        assert server.requests[0].headers("authorization") == [b"Basic bWU6cHc="]
+
+
+@pytest.mark.parametrize(
+    ("last_event_id", "sent"),
+    [
+        ("42", [b"42"]),
+        ("é 🚩", ["é 🚩".encode()]),
+        ("", []),
+        ("a\nb", []),
+        ("a\0b", []),
+        ("\x7f", []),
+        ("   ", []),
+    ],
+)
+def test_the_last_event_id_is_sent_as_utf_8_and_left_out_where_no_header_can_carry_it(
+    watch: Watch, last_event_id: str, sent: list[bytes]
+) -> None:
+    assert request_of(watch, last_event_id=last_event_id).headers("last-event-id") == sent
+
+
+def test_a_session_resumes_after_the_last_id_that_it_received(watch: Watch) -> None:
+    with Server(sends(CLOSE_DELIMITED, b"id: 7\ndata: x\n\n")) as server:
+        source = frames(server.url)
+        session = source.session()
+        for _ in range(2):
+            watch(source.connect(session)).end()
+        assert [peer.headers("last-event-id") for peer in server.requests] == [[], [b"7"]]
+
+
+# The token
+
+
+def test_the_token_goes_percent_encoded_into_the_query(watch: Watch) -> None:
+    assert request_of(watch, token="p t/ü&=+").target == "/api/v1/events?token=p%20t%2F%C3%BC%26%3D%2B"
+
+
+def test_the_token_is_added_to_a_query(watch: Watch) -> None:
+    assert request_of(watch, "/s?a=%20&b", token="pt_1").target == "/s?a=%20&b&token=pt_1"
+
+
+def test_no_token_adds_nothing(watch: Watch) -> None:
+    assert request_of(watch, "/s?a=1", token=None).target == "/s?a=1"
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [("/s?token=pt_1&a=%20", {}), ("/s?a=%20", {"params": {"token": "pt_1"}}), ("/s?tok%65n=pt_1&a=%20", {})],
+)
+def test_a_token_in_the_urls_own_query_is_taken_out_and_sent_as_the_token(
+    watch: Watch, caplog: pytest.LogCaptureFixture, url: str, options: dict[str, object]
+) -> None:
+    caplog.set_level("DEBUG")
+    request = request_of(watch, url, **options)
+    assert request.target.replace("+", "%20") == "/s?a=%20&token=pt_1"
+    assert "pt_1" not in caplog.text
+
+
+def test_the_token_option_wins_over_the_one_in_the_url(watch: Watch) -> None:
+    assert request_of(watch, "/s?token=old", token="new").target == "/s?token=new"
+
+
+def test_a_callable_is_asked_for_the_token_at_each_attempt(watch: Watch) -> None:
+    tokens = iter(["one", None, "three"])
+    with Server(OPENS) as server:
+        source = frames(server.url, token=lambda: next(tokens))
+        for _ in range(3):
+            watch(source).end()
+        queries = [peer.target.partition("?")[2] for peer in server.requests]
+        assert queries == ["token=one", "", "token=three"]
+
+
+def test_what_the_token_callable_raises_reaches_the_subscriber(watch: Watch) -> None:
+    error = LookupError("no login")
+
+    def token() -> str:
+        raise error
+
+    with Server(OPENS) as server:
+        assert watch(frames(server.url, token=token)).failure() is error
+        assert server.connections == 0
+
+
+# What cannot work
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8100", "ftp://x", "http://", "me:pw_secret@host", "http://h:port", ""]
+)
+def test_a_url_that_cannot_work_is_refused_without_showing_what_it_holds(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"write .*http://localhost:8100") as caught:
+        frames(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_port_that_cannot_exist_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="port 99999 cannot exist"):
+        frames("http://localhost:99999")
+
+
+def test_no_url_and_no_client_factory_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="no URL"):
+        frames()
+
+
+def test_a_header_that_is_not_ascii_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="headers="):
+        frames("http://h", headers={"Authorization": "Bearer ü"})
+
+
+def test_a_header_that_breaks_http_is_refused(watch: Watch) -> None:
+    with Server(sends(reply(500))) as server:
+        error = watch(frames(server.url, headers={"X": "a\r\nY: secret"})).failure()
+    assert isinstance(error, ConfigurationError)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://me:pw@host/s?token=pt_1#f", "<Frames of http://host/s>"),
+        ("https://host:8443", "<Frames of https://host:8443/api/v1/events>"),
+    ],
+)
+def test_its_repr_shows_the_address_and_no_secret(url: str, shown: str) -> None:
+    assert repr(frames(url)) == shown
