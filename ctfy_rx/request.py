@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping
@@ -27,6 +28,7 @@ __all__ = [
 
 EVENTS_PATH = "/api/v1/events"
 
+_log = logging.getLogger("ctfy_rx")
 _MAX_REDIRECTS = 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SEE_OTHER = 303
@@ -168,7 +170,9 @@ def exchange(
             # A server may repeat the token anywhere in a Location, as in `/login?next=...`.
             hidden = secrets.hidden(target.raw_path.decode("ascii")).encode("ascii")
             headers = httpx.Headers([h for h in first.headers.raw if h[0].lower() not in _CREDENTIALS])
-            request = _redirected(request, status, target.copy_with(raw_path=hidden), headers, None)
+            target = target.copy_with(raw_path=hidden)
+            _log.warning("%s redirects to %s: no credentials go there", wanted.address, bare(target))
+            request = _redirected(request, status, target, headers, None)
     raise BadRedirect(
         f"{wanted.address} redirects round in circles: check the URL and the proxy", status=status
     )

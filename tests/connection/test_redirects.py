@@ -151,6 +151,15 @@ def test_another_origin_gets_no_credentials_even_if_the_location_holds_the_token
         assert other.requests[0].headers("x-own") == [b"1"]
 
 
+def test_that_another_origin_gets_no_credentials_is_said_in_the_log(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Server(sends(END)) as other, Server(sends(redirect(f"{other.url}/pt_secret"))) as server:
+        watch(frames(server.url, **OPTIONS)).end()  # type: ignore[arg-type]
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "ctfy_rx"]
+    assert said == f"{server.url}/api/v1/events redirects to {other.url}/***: no credentials go there"
+
+
 def test_another_origin_gets_none_on_its_second_request_either(watch: Watch) -> None:
     with (
         Server(by_path(one=redirect("/two"), two=END)) as other,
