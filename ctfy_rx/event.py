@@ -18,7 +18,7 @@ from ctfy_rx.sse import Frame
 __all__ = ["Event", "Origin"]
 
 Origin = Literal["live", "log", "replay"]
-P = TypeVar("P", bound=Payload, covariant=True, default=Payload)
+P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC0105 - Event[P]
 
 _REPR_LENGTH = 200
 _remember = msgspec.structs.force_setattr  # frozen for everybody else
@@ -77,13 +77,13 @@ class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, repr_omit_default
         """
         if self._payload is UNSET:
             _remember(self, "_payload", self._decode_payload())
-        return cast(P, self._payload)
+        return cast("P", self._payload)
 
     def _decode_payload(self) -> Payload:
         declared = PAYLOADS.get(self.event, Payload)
         try:
             return _decoder(declared).decode(self.text)
-        except (msgspec.DecodeError, RecursionError):
+        except _UNDECODABLE:
             return _lenient(declared, self.data)
 
     @property
@@ -123,17 +123,26 @@ class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, repr_omit_default
         return hash(self._identity())
 
     def __repr__(self) -> str:
-        text = self.text if len(self.text) <= _REPR_LENGTH else self.text[:_REPR_LENGTH] + "…"
-        return f"<Event {self.event} {self.at:%Y-%m-%dT%H:%M:%SZ} {self.origin} {text}>"
+        return f"<Event {_shown(self.event)} {self.at:%Y-%m-%dT%H:%M:%SZ} {self.origin} {_shown(self.text)}>"
+
+
+def _shown(text: str) -> str:
+    """`text` on one line of bounded length: what a server sends must not write lines of its own into a
+    log."""
+    shown = "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text[:_REPR_LENGTH]
+    )
+    return shown if len(text) <= _REPR_LENGTH else shown + "…"
 
 
 _decode_json = msgspec.json.Decoder().decode
+_UNDECODABLE = (msgspec.DecodeError, UnicodeEncodeError, RecursionError)  # the second for lone surrogates
 
 
 def _decoded(text: str) -> Any:
     try:
         return _decode_json(text)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNDECODABLE:
         pass
     try:
         return json.loads(text)  # what msgspec refuses and the platform's SDK takes: NaN, lone surrogates
@@ -157,5 +166,5 @@ def _lenient(declared: type[Payload], data: Any) -> Payload:
 def _converted(value: Any, type_: Any) -> Any:
     try:
         return msgspec.convert(value, type_)
-    except msgspec.ValidationError:
+    except _UNDECODABLE:
         return None

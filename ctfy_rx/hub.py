@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any, Generic, TypeVar
 
 from reactivex import abc
@@ -20,8 +21,8 @@ _log = logging.getLogger("ctfy_rx")
 class Hub(Generic[T]):
     """The subscribers of one connection. Delivers to each in turn, and ends them once.
 
-    Notifications never overlap: who ends the hub while an item is being delivered leaves the end to the
-    deliverer.
+    Notifications never overlap and keep their order: what comes during a delivery, from another thread or
+    out of a callback, waits for its end and is delivered by whoever delivers.
     """
 
     def __init__(self) -> None:
@@ -33,18 +34,16 @@ class Hub(Generic[T]):
         self.holds = 0
         self._opened = False
         self._membership = RLock()
-        self._delivery = RLock()
-        self._end: Callable[[abc.ObserverBase[T]], None] | None = None
+        self._waiting: deque[T | _End] = deque()
+        self._delivering = Lock()
 
     def add(self, observer: abc.ObserverBase[T]) -> None:
         """Deliver to `observer` from the next item on."""
-        with self._membership:
-            self.observers = (*self.observers, observer)
+        self._replace(lambda observers: (*observers, observer))
 
     def remove(self, observer: abc.ObserverBase[T]) -> None:
         """Deliver to `observer` no more."""
-        with self._membership:
-            self.observers = tuple(other for other in self.observers if other is not observer)
+        self._replace(lambda observers: tuple(other for other in observers if other is not observer))
 
     def must_open(self) -> bool:
         """True once."""
@@ -57,35 +56,62 @@ class Hub(Generic[T]):
 
     def on_next(self, item: T) -> None:
         """Give `item` to each subscriber; one that raises is reported, and hurts no other."""
-        with self._delivery:
-            for observer in self.observers:
-                try:
-                    observer.on_next(item)
-                except Exception:
-                    _log.exception("a subscriber raised on %r; it goes on with the next", item)
-        if self._end is not None:
-            self._finish()
+        self._waiting.append(item)
+        self._deliver()
 
     def finish(self, end: Callable[[abc.ObserverBase[T]], None]) -> None:
-        """End every subscriber with `end`, now or, during a delivery, right after it."""
-        self._end = self._end or end
-        self._finish()
+        """End every subscriber with `end`, after what came before."""
+        self._waiting.append(_End(end))
+        self._deliver()
 
-    def _finish(self) -> None:
-        # Not taken: somebody delivers, and will look at _end after it has let go of the lock.
-        if self._end is None or not self._delivery.acquire(blocking=False):
-            return
-        try:
-            observers, self.observers = self.observers, ()
-            for observer in observers:
-                try:
-                    self._end(observer)
-                except Exception:
-                    _log.exception(
-                        "a subscriber did not handle the end of its stream: give subscribe() an on_error"
-                    )
-        finally:
-            self._delivery.release()
+    def _replace(
+        self, change: Callable[[tuple[abc.ObserverBase[T], ...]], tuple[abc.ObserverBase[T], ...]]
+    ) -> None:
+        with self._membership:
+            while True:
+                before = self.observers
+                after = change(before)
+                # Not so if a garbage collection in between let a forgotten iterator leave: then once more.
+                if self.observers is before:
+                    self.observers = after
+                    return
+
+    def _deliver(self) -> None:
+        # Not acquired: somebody delivers, perhaps this very thread, and looks again after it has let go.
+        while self._waiting and self._delivering.acquire(blocking=False):
+            try:
+                while self._waiting:
+                    item = self._waiting.popleft()
+                    if isinstance(item, _End):
+                        self._end(item)
+                    else:
+                        self._give(item)
+            finally:
+                self._delivering.release()
+
+    def _give(self, item: T) -> None:
+        for observer in self.observers:
+            try:
+                observer.on_next(item)
+            except Exception:  # noqa: BLE001 - whatever it is, it is reported
+                _log.exception("a subscriber raised on %.200r; it goes on with the next", item)
+
+    def _end(self, end: _End) -> None:
+        observers, self.observers = self.observers, ()
+        for observer in observers:
+            try:
+                end.tell(observer)
+            except Exception:  # noqa: BLE001 - whatever it is, it is reported
+                _log.exception(
+                    "a subscriber did not handle the end of its stream: give subscribe() an on_error"
+                )
+
+
+class _End:
+    """The last thing that a hub delivers."""
+
+    def __init__(self, tell: Callable[[abc.ObserverBase[Any]], None]) -> None:
+        self.tell = tell
 
 
 def complete(observer: abc.ObserverBase[Any]) -> None:

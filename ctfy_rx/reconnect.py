@@ -12,7 +12,7 @@ from ctfy_rx.errors import CertificateRejected, ConfigurationError, ConnectionFa
 __all__ = ["RETRY_CEILING", "RETRY_FLOOR", "Backoff", "Session", "is_transient"]
 
 RETRY_FLOOR = 0.5
-"""The shortest time between attempts, in seconds, that a server's ``retry:`` can ask for."""
+"""The shortest wait, in seconds, that a server's ``retry:`` or ``Retry-After`` can ask for."""
 
 RETRY_CEILING = 300.0
 """The longest wait, in seconds, that a server's ``retry:`` or ``Retry-After`` can ask for."""
@@ -37,9 +37,9 @@ def is_transient(error: Exception) -> bool:
 class Backoff:
     """How long to wait before an attempt: exponential, with chance, within bounds. All times in seconds.
 
-    `jitter` is the share of a delay that chance may take off. A connection that stayed open for `reset_after`
-    starts the count anew. After `max_attempts` failures in a row it gives up (None: never). `random` gives
-    numbers in [0, 1).
+    `jitter` is the share of a delay that chance may take off, or add where the server asked for the delay. A
+    connection that stayed open for `reset_after` starts the count anew. After `max_attempts` failures in a
+    row it gives up (None: never). `random` gives numbers in [0, 1).
 
     >>> backoff = Backoff(jitter=0)
     >>> [backoff.delay(failures) for failures in (1, 2, 3, 4, 5, 6, 7)]
@@ -55,7 +55,7 @@ class Backoff:
     random: Callable[[], float] = _random.random
 
     def __post_init__(self) -> None:
-        """Refuse what would hammer a server, or never reconnect."""
+        """Refuse what has no meaning."""
         if self.initial < 0 or self.maximum < 0:
             raise ConfigurationError(
                 f"initial and maximum are seconds, 0 or more, not {self.initial} and {self.maximum}"
@@ -85,22 +85,21 @@ class Backoff:
     def delay(self, failures: int, *, retry: float | None = None, retry_after: float | None = None) -> float:
         """Seconds until the next attempt.
 
-        `retry` is what the stream's own ``retry:`` asked for, and takes the place of `initial`, within
-        `RETRY_FLOOR` and `RETRY_CEILING`. `retry_after` is what the refusing response asked for: never
-        earlier than that, and a bit later by chance, so that those who were refused together do not come back
-        together.
+        `retry` is what the stream's own ``retry:`` asked for, and takes the place of `initial`; `retry_after`
+        is what the refusing response asked for, and takes the place of the delay. Both count within
+        `RETRY_FLOOR` and `RETRY_CEILING`, and chance adds to them: those who were sent away together must not
+        come back together, and nobody earlier than asked.
 
         >>> Backoff(jitter=0).delay(1, retry=5.0), Backoff(jitter=0).delay(1, retry_after=20.0)
         (5.0, 20.0)
         """
         if retry_after is not None:
-            return min(retry_after, RETRY_CEILING) + self._chance() * self.initial
-        base = (
-            min(self.initial, self.maximum) if retry is None else min(max(retry, RETRY_FLOOR), RETRY_CEILING)
-        )
+            return _within_bounds(retry_after) + self._chance() * self.initial
+        if retry is not None:
+            return self._grown(_within_bounds(retry), failures) * (1 + self._chance())
+        base = min(self.initial, self.maximum)
         if failures == 0:
-            # Reopened almost at once, but not by everybody at the same moment.
-            return self._chance() * base if retry is None else base
+            return base * self._chance()  # almost at once, but not everybody at the same moment
         return self._grown(base, failures) * (1 - self._chance())
 
     def _chance(self) -> float:
@@ -109,9 +108,13 @@ class Backoff:
     def _grown(self, base: float, failures: int) -> float:
         ceiling = max(self.maximum, base)
         try:
-            return min(base * self.factor ** (failures - 1), ceiling)
+            return min(base * self.factor ** max(failures - 1, 0), ceiling)
         except OverflowError:
-            return ceiling
+            return ceiling if base else 0.0
+
+
+def _within_bounds(asked: float) -> float:
+    return min(max(asked, RETRY_FLOOR), RETRY_CEILING)
 
 
 class Session:

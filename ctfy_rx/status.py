@@ -57,7 +57,7 @@ class Waiting(Status, frozen=True):
     state: ClassVar[str] = "waiting"
 
     def __str__(self) -> str:
-        return f"reconnecting in {self.delay:.1f} s: {self.cause or 'the server ended the connection'}"
+        return f"reconnecting in {self.delay:.1f} s: {_reason(self.cause)}"
 
 
 class Gap(Status, frozen=True):
@@ -87,4 +87,10 @@ class Closed(Status, frozen=True):
     state: ClassVar[str] = "closed"
 
     def __str__(self) -> str:
-        return f"closed: {self.cause}" if self.cause else "closed"
+        return "closed" if self.cause is None else f"closed: {_reason(self.cause)}"
+
+
+def _reason(cause: Exception | None) -> str:
+    if cause is None:
+        return "the server ended the connection"
+    return str(cause) or type(cause).__name__

@@ -7,7 +7,7 @@ from typing import Any
 
 from reactivex import Observable
 
-from ctfy_rx.catalogue import AchievementUnlocked, AnnouncementCreated, FlagWrong
+from ctfy_rx.catalogue import AchievementUnlocked, AnnouncementCreated, FlagWrong, Payload
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import of_event
 
@@ -65,7 +65,7 @@ def announcements() -> Callable[[Observable[Event[Any]]], Observable[Event[Annou
     return of_event(AnnouncementCreated)
 
 
-def instances() -> Callable[[Observable[Event[Any]]], Observable[Event[Any]]]:
+def instances() -> Callable[[Observable[Event[Any]]], Observable[Event[Payload]]]:
     """Everything that happens to instances (boxes): ``of_event("instance_*")``.
 
     ::
@@ -75,7 +75,8 @@ def instances() -> Callable[[Observable[Event[Any]]], Observable[Event[Any]]]:
         --started---------ready--|
 
     >>> import reactivex
-    >>> events = reactivex.of(Event("instance_started", "{}"), Event("flag_wrong", "{}"), Event("instance_ready", "{}"))
+    >>> names = "instance_started", "flag_wrong", "instance_ready"
+    >>> events = reactivex.of(*(Event(name, "{}") for name in names))
     >>> events.pipe(instances()).subscribe(lambda event: print(event.event)).dispose()
     instance_started
     instance_ready

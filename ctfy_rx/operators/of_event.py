@@ -47,10 +47,11 @@ def of_event(*names: str | type[Payload]) -> Callable[[Observable[Any]], Observa
         --A--------A--|
 
     With one payload class, the events' payloads have its type. Completes and fails with its source. Raises
-    `ConfigurationError` where no name is given.
+    `ConfigurationError` where no name is given, or something that has none.
 
     >>> import reactivex
-    >>> events = reactivex.of(Event("instance_ready", "{}"), Event("flag_wrong", "{}"), Event("instance_error", "{}"))
+    >>> names = "instance_ready", "flag_wrong", "instance_error"
+    >>> events = reactivex.of(*(Event(name, "{}") for name in names))
     >>> events.pipe(of_event("instance_*")).subscribe(lambda event: print(event.event)).dispose()
     instance_ready
     instance_error
@@ -65,11 +66,11 @@ def of_event(*names: str | type[Payload]) -> Callable[[Observable[Any]], Observa
 
 def named(*names: str | type[Payload]) -> Callable[[str], bool]:
     """Whether a name is one of `names`, which may be names, patterns or payload classes."""
-    if not names:
+    plain = [name if isinstance(name, str) else getattr(name, "event_name", "") for name in names]
+    if not all(plain) or not plain:  # without a name: the class Payload, or what is no payload class
         raise ConfigurationError(
-            'of_event needs a name, a pattern or a payload class: of_event("flag_correct")'
+            'of_event needs names, patterns or payload classes of the catalogue: of_event("flag_correct")'
         )
-    plain = [name if isinstance(name, str) else name.event_name for name in names]
     exact = frozenset(name for name in plain if not _is_pattern(name))
     patterns = "|".join(translate(name) for name in plain if _is_pattern(name))
     if not patterns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random as _random
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +17,8 @@ from ctfy_rx.reconnect import Backoff, Session, is_transient
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
 
 __all__ = ["retry_with_backoff"]
+
+_log = logging.getLogger("ctfy_rx")
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -56,11 +59,13 @@ def retry_with_backoff(
     takes off up to the share `jitter` of it. A connection that stayed open for `reset_after` seconds starts
     anew: its orderly end is followed almost at once. One that ends sooner counts as a failure, also if it
     ends in order. A server's ``retry:`` takes the place of `initial`, and its ``Retry-After`` that of the
-    delay, within bounds.
+    delay, within bounds; chance adds up to the share `jitter` to what the server asked for.
 
     Never completes. Fails at once with an error for which `retry_if` is false, with the last real error after
-    `max_attempts` failures in a row, and with what a subscriber raised, which is never retried. `scheduler`
-    gives the time, `random` the chance, `on_status` is told of `Connecting`, `Open`, `Waiting` and `Gap`.
+    `max_attempts` failures in a row (`ConnectionFailed` if all of them were orderly ends), and with what a
+    subscriber raised, which is never retried. `scheduler` gives the time (default: that of the subscription,
+    else a timer thread for each wait), `random` the chance, numbers in [0, 1). `on_status` is told of
+    `Connecting`, `Open`, `Waiting` and `Gap`. Raises `ConfigurationError` for numbers without a meaning.
 
     >>> import reactivex
     >>> from reactivex.testing import TestScheduler
@@ -88,7 +93,13 @@ def retry_with_backoff(
         ) -> abc.DisposableBase:
             timer = scheduler or subscribed_on or TimeoutScheduler.singleton()
             retrying = _Retrying(
-                source, observer, policy, retry_if, timer, subscribed_on, on_status or _nobody
+                source,
+                observer,
+                policy,
+                retry_if=retry_if,
+                timer=timer,
+                subscribed_on=subscribed_on,
+                on_status=on_status,
             )
             retrying.attempt()
             return retrying.disposable
@@ -96,10 +107,6 @@ def retry_with_backoff(
         return Observable(subscribe)
 
     return apply
-
-
-def _nobody(_: Status) -> None:
-    """Told of what nobody asked to know."""
 
 
 class _Retrying(Generic[T]):
@@ -111,10 +118,11 @@ class _Retrying(Generic[T]):
         source: Observable[T],
         observer: abc.ObserverBase[T],
         policy: Backoff,
+        *,
         retry_if: Callable[[Exception], bool],
         timer: abc.SchedulerBase,
         subscribed_on: abc.SchedulerBase | None,
-        on_status: Callable[[Status], None],
+        on_status: Callable[[Status], None] | None,
     ) -> None:
         self._observer = observer
         self._policy = policy
@@ -134,11 +142,13 @@ class _Retrying(Generic[T]):
         self._opened_at: datetime | None = None
         self._lost_at: datetime | None = None
         self._last_error: Exception | None = None
-        self._subscriber_raised = False
+        self._raised_by_subscriber: Exception | None = None
 
     def attempt(self, *_: Any) -> None:
+        if self.disposable.is_disposed:  # just now, while the timer was on its way here
+            return
         self._opened_at = None
-        self._on_status(Connecting(self._failures + 1))
+        self._tell(Connecting(self._failures + 1))
         # Put in its place before subscribing: a source that ends at once must not dispose of the wait that it
         # began.
         connection = SingleAssignmentDisposable()
@@ -147,11 +157,19 @@ class _Retrying(Generic[T]):
             self._on_next, self._on_error, self._on_completed, scheduler=self._subscribed_on
         )
 
+    def _tell(self, status: Status) -> None:
+        if self._on_status is None or self.disposable.is_disposed:
+            return
+        try:
+            self._on_status(status)
+        except Exception:  # noqa: BLE001 - whatever it is, it must not pass for a lost connection
+            _log.exception("on_status raised on %r", status)
+
     def _opened(self) -> None:
         self._opened_at = self._timer.now
-        self._on_status(Open())
+        self._tell(Open())
         if self._lost_at is not None and not self._session.last_event_id:
-            self._on_status(Gap((self._opened_at - self._lost_at).total_seconds()))
+            self._tell(Gap((self._opened_at - self._lost_at).total_seconds()))
         self._lost_at = None
 
     def _on_next(self, item: T) -> None:
@@ -159,25 +177,31 @@ class _Retrying(Generic[T]):
             self._opened()  # a source that does not say when it opens shows it by its first item
         try:
             self._observer.on_next(item)
-        except Exception:
-            self._subscriber_raised = True
+        except Exception as error:
+            self._raised_by_subscriber = error
             raise
 
     def _on_completed(self) -> None:
         self._ended(None)
 
     def _on_error(self, error: Exception) -> None:
-        if self._subscriber_raised or not self._retry_if(error):
-            self._observer.on_error(error)
-        else:
+        try:
+            again = error is not self._raised_by_subscriber and self._retry_if(error)
+        except Exception as raised:  # noqa: BLE001 - by retry_if
+            self._observer.on_error(raised)
+            return
+        if again:
             self._ended(error)
+        else:
+            self._observer.on_error(error)
 
     def _ended(self, error: Exception | None) -> None:
         now = self._timer.now
         uptime = (now - self._opened_at).total_seconds() if self._opened_at else 0.0
         self._lost_at = self._lost_at or (now if self._opened_at else None)
-        self._last_error = error or self._last_error
         self._failures = self._policy.failures_after(self._failures, uptime=uptime, clean=error is None)
+        if error is not None or self._failures <= 1:  # of these failures in a row, not of a former row
+            self._last_error = error
         if self._policy.gives_up(self._failures):
             self._observer.on_error(
                 self._last_error or ConnectionFailed("the server ends each connection at once")
@@ -185,5 +209,5 @@ class _Retrying(Generic[T]):
             return
         retry_after = error.retry_after if isinstance(error, HttpError) else None
         delay = self._policy.delay(self._failures, retry=self._session.retry, retry_after=retry_after)
-        self._on_status(Waiting(delay, error, self._failures + 1))
+        self._tell(Waiting(delay, error, self._failures + 1))
         self._wait.disposable = self._timer.schedule_relative(delay, self.attempt)

@@ -75,8 +75,7 @@ class Shared(Observable[T]):
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         with self._state:
-            hub = self._current_hub()
-            hub.add(observer)
+            hub = self._join(observer)
             hub.lingering.disposable = Disposable()
             hub.scheduler = hub.scheduler or scheduler
             opens = self._autoconnect and hub.must_open()
@@ -100,8 +99,17 @@ class Shared(Observable[T]):
         with self._state:
             hub, self._hub = self._hub, None
         if hub is not None:
+            hub.lingering.dispose()
             hub.connection.dispose()
             hub.finish(complete)
+
+    def _join(self, observer: abc.ObserverBase[T]) -> Hub[T]:
+        while True:
+            hub = self._current_hub()
+            hub.add(observer)
+            # Not so if a garbage collection in between let a forgotten iterator, the last subscriber, leave.
+            if self._hub is hub:
+                return hub
 
     def _current_hub(self) -> Hub[T]:
         if self._hub is None:
@@ -115,14 +123,19 @@ class Shared(Observable[T]):
         def on_completed() -> None:
             self._end(hub, complete)
 
-        hub.connection.disposable = self._source.subscribe(
-            hub.on_next, on_error, on_completed, scheduler=hub.scheduler
-        )
+        try:
+            hub.connection.disposable = self._source.subscribe(
+                hub.on_next, on_error, on_completed, scheduler=hub.scheduler
+            )
+        except BaseException:  # an interrupt, say: nobody must join, or wait for, what never opened
+            self._end(hub, complete)
+            raise
 
     def _end(self, hub: Hub[T], end: Callable[[abc.ObserverBase[T]], None]) -> None:
         with self._state:
             if self._hub is hub:
                 self._hub = None
+        hub.lingering.dispose()
         hub.finish(end)
 
     def _leave(self, hub: Hub[T], observer: abc.ObserverBase[T]) -> None:

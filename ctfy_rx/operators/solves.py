@@ -10,6 +10,7 @@ from reactivex import Observable, abc, compose
 from reactivex import operators as ops
 
 from ctfy_rx.catalogue import FlagCorrect
+from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import of_event
 
@@ -18,7 +19,7 @@ __all__ = ["DEFAULT_MAX_KEYS", "distinct_by", "solved_challenges", "solves"]
 T = TypeVar("T")
 
 DEFAULT_MAX_KEYS = 65_536
-"""How many keys are remembered, some 10 MB of them; a larger contest than that forgets the oldest."""
+"""How many keys are remembered, some 30 MB of them; a larger contest than that forgets the oldest."""
 
 
 def solves(
@@ -38,7 +39,7 @@ def solves(
     remembered, for each subscriber. Completes and fails with its source.
 
     >>> import reactivex
-    >>> answer = Event("flag_correct", '{"challenge_id": "pwn-1", "instance_id": "box-7", "flag_id": "user.txt"}')
+    >>> answer = Event("flag_correct", '{"challenge_id": "pwn-1", "instance_id": "box-7", "flag_id": "user"}')
     >>> reactivex.of(answer, answer).pipe(solves(), ops.count()).subscribe(print).dispose()
     1
     """
@@ -59,8 +60,8 @@ def solved_challenges(
     As `solves` otherwise.
 
     >>> import reactivex
-    >>> half = Event("flag_correct", '{"challenge_id": "pwn-1", "instance_id": "box-7", "flag_id": "user.txt"}')
-    >>> whole = Event("flag_correct", '{"challenge_id": "pwn-1", "instance_id": "box-7", "challenge_fully_solved": true}')
+    >>> half = Event("flag_correct", '{"challenge_id": "pwn-1", "instance_id": "box-7"}')
+    >>> whole = Event("flag_correct", half.text.replace("}", ', "challenge_fully_solved": true}'))
     >>> reactivex.of(half, whole, whole).pipe(solved_challenges(), ops.count()).subscribe(print).dispose()
     1
     """
@@ -83,13 +84,17 @@ def distinct_by(
           distinct_by(name)
         --a--b-----c--|
 
-    Completes and fails with its source; fails with what `key` raises.
+    Completes and fails with its source; fails with what `key` raises. Raises `ConfigurationError` for a
+    `max_keys` below 1.
 
     >>> import reactivex
     >>> reactivex.of("a", "A", "b").pipe(distinct_by(str.lower)).subscribe(print).dispose()
     a
     b
     """
+
+    if max_keys < 1:
+        raise ConfigurationError(f"max_keys must be 1 or more, not {max_keys}")
 
     def apply(source: Observable[T]) -> Observable[T]:
         def subscribe(

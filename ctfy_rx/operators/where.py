@@ -56,7 +56,8 @@ def by_competition(competition_id: str, /) -> Callable[[Observable[E]], Observab
     Completes and fails with its source.
 
     >>> import reactivex
-    >>> events = reactivex.of(Event("flag_wrong", '{"competition_id": "final"}'), Event("scoreboard_updated", "{}"))
+    >>> answer = Event("flag_wrong", '{"competition_id": "final"}')
+    >>> events = reactivex.of(answer, Event("scoreboard_updated", "{}"))
     >>> events.pipe(by_competition("final")).subscribe(lambda event: print(event.event)).dispose()
     flag_wrong
     """
@@ -76,7 +77,7 @@ def by_actor(actor_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
     Completes and fails with its source.
 
     >>> import reactivex
-    >>> events = reactivex.of(Event("flag_wrong", '{"actor_id": "7"}'), Event("flag_wrong", '{"actor_id": "8"}'))
+    >>> events = reactivex.of(*(Event("flag_wrong", f'{{"actor_id": "{actor}"}}') for actor in (7, 8)))
     >>> events.pipe(by_actor("7")).subscribe(lambda event: print(event.data)).dispose()
     {'actor_id': '7'}
     """

@@ -1,0 +1,94 @@
+"""What all operators have in common: ends, dispose and the scheduler pass through."""
+
+from __future__ import annotations
+
+import pytest
+import reactivex
+
+from ctfy_rx import operators as op
+from ctfy_rx.catalogue import FlagCorrect
+from ctfy_rx.event import Event
+from ctfy_rx.sse import Frame
+
+from .marbles import Marbles
+
+OPERATORS = {
+    "achievements": op.achievements,
+    "announcements": op.announcements,
+    "by_actor": lambda: op.by_actor("ada"),
+    "by_competition": lambda: op.by_competition("final"),
+    "distinct_by": lambda: op.distinct_by(id),
+    "instances": op.instances,
+    "of_event": lambda: op.of_event(FlagCorrect),
+    "parse": op.parse,
+    "retry_with_backoff": op.retry_with_backoff,
+    "share": op.share,
+    "solved_challenges": op.solved_challenges,
+    "solves": op.solves,
+    "where": lambda: op.where(challenge_id="pwn"),
+    "wrong_answers": op.wrong_answers,
+}
+every_operator = pytest.mark.parametrize("make", OPERATORS.values(), ids=list(OPERATORS))
+
+
+def test_these_are_all():
+    assert set(OPERATORS) == set(op.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"retry_with_backoff"}))
+def test_completion_passes_through(name):
+    source = "---|"
+    expect = "---|"
+    Marbles().play(source, OPERATORS[name](), expect)
+
+
+@every_operator
+def test_an_error_passes_through(make):
+    source = "---#"
+    expect = "---#"
+    Marbles(error=ValueError("not transient")).play(source, make(), expect)
+
+
+@every_operator
+def test_dispose_passes_through(make):
+    m = Marbles()
+    source = m.hot("-")
+    m.watch(source.pipe(make()), "--^--!")
+    m.run()
+    assert [(each.subscribe, each.unsubscribe) for each in source.subscriptions] == [(2, 5)]
+
+
+@every_operator
+def test_the_scheduler_of_the_subscription_reaches_the_source(make):
+    m = Marbles()
+    source = m.connections("-")
+    m.watch(source.pipe(make()))
+    m.run()
+    assert source.schedulers == [m.time]
+
+
+@every_operator
+def test_it_is_cold_until_somebody_subscribes(make):
+    m = Marbles()
+    source = m.connections("-")
+    source.pipe(make())
+    assert source.opened == []
+
+
+@every_operator
+def test_it_can_be_applied_to_several_sources(make):
+    operator = make()
+    ends: list[str] = []
+    for _ in range(2):
+        source = reactivex.throw(ValueError("not transient"))
+        operator(source).subscribe(on_error=lambda error: ends.append(str(error)))
+    assert ends == ["not transient"] * 2
+
+
+@pytest.mark.parametrize("text", ["", "text", "[]", "null", "{", '{"challenge_id": [7]}'])
+@every_operator
+def test_no_payload_is_the_end_of_the_stream(make, text):
+    item = Frame("flag_correct", text) if make is op.parse else Event("flag_correct", text)
+    errors: list[Exception] = []
+    reactivex.of(item).pipe(make()).subscribe(on_error=errors.append, scheduler=Marbles().time)
+    assert errors == []

@@ -1,0 +1,302 @@
+"""`Event`: what a frame means."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctfy_rx import event as event_module
+from ctfy_rx.catalogue import PAYLOADS, AchievementUnlocked, FlagCorrect, Payload
+from ctfy_rx.event import Event
+from ctfy_rx.sse import Frame
+
+NESTED = 100_000
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def same(one: object, other: object) -> bool:
+    """Equal, in type as well, where NaN is itself."""
+    return repr(one) == repr(other)
+
+
+# Data
+
+
+@given(json_values)
+def test_data_are_what_json_loads_gives(value):
+    text = json.dumps(value)
+    assert same(Event("e", text).data, json.loads(text))
+
+
+@given(st.text(alphabet='{}[]":,0123456789.eE+-truefalsn \\/\t\n\ud800\x00u') | st.text())
+def test_any_text_gives_what_json_loads_gives_or_itself(text):
+    try:
+        expected = json.loads(text)
+    except (ValueError, RecursionError):
+        expected = text
+    assert same(Event("e", text).data, expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NaN",
+        "[Infinity, -Infinity]",
+        "1E400",
+        '"\\ud800"',
+        '"\ud800"',
+        "18446744073709551616",
+        "-1" + "0" * 40,
+        "9" * 4300,
+        '{"a": 1, "a": 2}',
+        "null",
+        '""',
+        " [1]\r\n",
+    ],
+)
+def test_what_json_loads_takes_is_taken_as_it_takes_it(text):
+    assert same(Event("e", text).data, json.loads(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "{'a': 1}",
+        "[1,]",
+        "01",
+        '"\x01"',
+        "\ufeff{}",
+        "{} {}",
+        "\ud800",
+        "9" * 4301,
+        "[" * NESTED + "]" * NESTED,
+        "[" * NESTED,
+    ],
+    ids=lambda text: repr(text[:10]),
+)
+def test_what_is_no_json_is_the_text_itself(text):
+    assert Event("e", text).data == text
+
+
+def test_data_are_decoded_once_and_not_before_they_are_read(monkeypatch):
+    decoded: list[str] = []
+    monkeypatch.setattr(event_module, "_decode_json", lambda text: decoded.append(text) or {})
+    event = Event("e", "{}")
+    assert decoded == []
+    assert event.data is event.data
+    assert decoded == ["{}"]
+
+
+# Payload
+
+
+def test_the_payload_is_typed_by_the_name_of_the_event():
+    payload = Event(
+        "flag_correct", '{"flag_id": "root", "solve_time_s": 98, "challenge_fully_solved": true}'
+    ).payload
+    assert payload == FlagCorrect(flag_id="root", solve_time_s=98.0, challenge_fully_solved=True)
+    assert isinstance(payload.solve_time_s, float)
+
+
+def test_the_payload_is_made_once():
+    event = Event("flag_correct", "{}")
+    assert event.payload is event.payload
+
+
+def test_an_event_that_the_catalogue_does_not_know_has_the_common_fields():
+    event = Event("new_in_2030", '{"actor_name": "Ada", "color": "red"}')
+    assert event.payload == Payload(actor_name="Ada")
+    assert event.data["color"] == "red"
+
+
+def test_unknown_fields_stay_in_the_data():
+    event = Event("flag_correct", '{"flag_id": "root", "new_in_2030": [1]}')
+    assert event.payload == FlagCorrect(flag_id="root")
+    assert event.data["new_in_2030"] == [1]
+
+
+def test_a_field_of_a_wrong_type_is_none_and_the_others_are_kept():
+    event = Event("flag_correct", '{"flag_id": 7, "challenge_fully_solved": "yes", "challenge_id": "pwn"}')
+    assert event.payload == FlagCorrect(challenge_id="pwn")
+    assert event.data["flag_id"] == 7
+
+
+def test_a_nested_value_of_a_wrong_type_is_none_and_the_others_are_kept():
+    event = Event("achievement_unlocked", '{"localized": {"de": 3}, "actor_id": "7"}')
+    assert event.payload == AchievementUnlocked(actor_id="7")
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_nulls_are_as_fields_that_are_missing(name):
+    fields = msgspec.structs.fields(PAYLOADS[name])
+    text = json.dumps({field.name: None for field in fields})
+    assert Event(name, text).payload == Event(name, "{}").payload == PAYLOADS[name]()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["7", '"x"', "[[]]", '{"a": {"b": 1}}', "true", "NaN", "1e999", "9" * 4300, '"\\ud800"'],
+    ids=lambda wrong: wrong[:10],
+)
+def test_wrong_types_never_raise(wrong):
+    for name in [*PAYLOADS, "new_in_2030", ""]:
+        declared = PAYLOADS.get(name, Payload)
+        names = [field.name for field in msgspec.structs.fields(declared)]
+        fields = ", ".join(f'"{field}": {wrong}' for field in names)
+        event = Event(name, f"{{{fields}}}")
+        assert type(event.payload) is declared
+        assert list(event.data) == names
+
+
+@given(st.sampled_from([*PAYLOADS, "new_in_2030"]), json_values)
+def test_no_json_makes_a_payload_raise(name, value):
+    assert isinstance(Event(name, json.dumps(value)).payload, Payload)
+
+
+@given(st.sampled_from(list(PAYLOADS)), st.data())
+def test_no_object_of_its_fields_makes_a_payload_raise(name, data):
+    names = st.sampled_from([field.name for field in msgspec.structs.fields(PAYLOADS[name])])
+    event = Event(name, json.dumps(data.draw(st.dictionaries(names, json_values, max_size=5))))
+    assert isinstance(event.payload, PAYLOADS[name])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "null",
+        "[]",
+        "7",
+        "\ud800",
+        '{"flag_id": "\ud800"',
+        "[" * NESTED,
+        '{"a":' * NESTED + "1" + "}" * NESTED,
+    ],
+    ids=lambda text: repr(text[:10]),
+)
+def test_data_that_are_no_object_give_an_empty_payload(text):
+    assert Event("flag_correct", text).payload == FlagCorrect()
+
+
+def test_surrogates_and_nan_do_not_cost_the_other_fields():
+    event = Event("flag_correct", '{"x": "\ud800", "flag_id": "root", "solve_time_s": NaN}')
+    assert event.payload.flag_id == "root"
+    assert math.isnan(event.payload.solve_time_s)
+
+
+# The rest of it
+
+
+def test_from_frame_keeps_what_the_frame_holds():
+    event = Event.from_frame(Frame("note", "hello", "41"), received=1.5)
+    assert (event.event, event.text, event.id, event.received, event.origin) == (
+        "note",
+        "hello",
+        "41",
+        1.5,
+        "live",
+    )
+    assert (event.log_id, event.logged, event.team_id, event.team_name) == (None, None, None, None)
+
+
+def test_item_access_is_as_the_platforms_sdk_gives_it():
+    event = Event("note", "[1]")
+    assert (event["event"], event["data"]) == ("note", [1])
+
+
+@pytest.mark.parametrize("key", ["id", 0, "payload", None])
+def test_no_other_item_can_be_asked_for(key):
+    with pytest.raises(KeyError):
+        Event("note", "[1]")[key]
+
+
+def test_times_are_aware_utc():
+    event = Event("e", "{}", received=0.5)
+    assert event.received_at == event.at == datetime(1970, 1, 1, 0, 0, 0, 500_000, UTC)
+    assert event.at.utcoffset() == timedelta(0)
+
+
+def test_at_is_the_time_of_the_log_where_there_is_one():
+    event = Event("e", "{}", received=60.0, logged=59.0)
+    assert (event.at.timestamp(), event.received_at.timestamp()) == (59.0, 60.0)
+
+
+@pytest.mark.parametrize("name", ["event", "text", "data", "payload", "at", "other"])
+def test_an_event_cannot_be_changed(name):
+    with pytest.raises(AttributeError):
+        setattr(Event("e", "{}"), name, 1)
+
+
+def test_events_are_equal_by_what_came_and_whether_it_was_read_does_not_matter():
+    one, other = Event("e", "{}", received=1.0), Event("e", "{}", received=1.0)
+    assert one.data == {}
+    assert one.payload == Payload()
+    assert one == other
+    assert hash(one) == hash(other)
+    assert len({one, other}) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"event": "f"},
+        {"text": "[]"},
+        {"id": "1"},
+        {"received": 2.0},
+        {"origin": "log"},
+        {"log_id": 1},
+        {"logged": 2.0},
+        {"team_id": "t"},
+    ],
+    ids=str,
+)
+def test_events_that_differ_in_something_are_not_equal(change):
+    event = Event("e", "{}", received=1.0)
+    assert event != msgspec.structs.replace(event, **change)
+
+
+def test_an_event_equals_nothing_else():
+    assert Event("e", "{}") != ("e", "{}")
+
+
+@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda event: pickle.loads(pickle.dumps(event))])
+def test_an_event_can_be_copied_and_pickled(clone):
+    event = Event("flag_correct", '{"flag_id": "root"}', received=1.0)
+    assert event.data == {"flag_id": "root"}
+    assert clone(event) == event
+    assert clone(event).payload.flag_id == clone(event).data["flag_id"] == "root"
+
+
+def test_the_repr_says_what_and_when():
+    event = Event("flag_wrong", '{"actor_name": "Zoë"}', received=0.0)
+    assert repr(event) == '<Event flag_wrong 1970-01-01T00:00:00Z live {"actor_name": "Zoë"}>'
+
+
+@pytest.mark.parametrize(
+    "event", [Event("e", "x" * 10**6), Event("x" * 10**6, "{}"), Event("e", "\x00" * 10**6)]
+)
+def test_the_repr_is_bounded(event):
+    assert len(repr(event)) < 2500
+
+
+@given(st.text(), st.text())
+def test_the_repr_is_one_line_that_can_be_printed(name, text):
+    shown = repr(Event(name, text))
+    assert shown.isprintable()
+    assert shown.encode()

@@ -1,0 +1,49 @@
+"""The statuses: what they say to people."""
+
+import msgspec
+import pytest
+
+from ctfy_rx import status
+from ctfy_rx.status import Closed, Connecting, Dropped, Gap, Idle, Open, Status, Waiting
+
+LOST = ConnectionError("connection refused")
+
+SENTENCES = [
+    (Idle(), "idle", "idle: the first subscriber opens the connection"),
+    (Connecting(), "connecting", "connecting"),
+    (Connecting(3), "connecting", "connecting (attempt 3)"),
+    (Open(), "open", "connected"),
+    (Waiting(4.0, LOST, 2), "waiting", "reconnecting in 4.0 s: connection refused"),
+    (Waiting(0.26, None, 2), "waiting", "reconnecting in 0.3 s: the server ended the connection"),
+    (Waiting(1, ConnectionResetError(), 2), "waiting", "reconnecting in 1.0 s: ConnectionResetError"),
+    (Gap(2.5), "gap", "events of the last 2.5 s may be missing"),
+    (Dropped(7), "dropped", "a consumer is too slow: 7 events dropped"),
+    (Closed(), "closed", "closed"),
+    (Closed(LOST), "closed", "closed: connection refused"),
+    (Closed(ConnectionResetError()), "closed", "closed: ConnectionResetError"),
+]
+
+
+@pytest.mark.parametrize(
+    ("item", "state", "sentence"), SENTENCES, ids=[sentence for *_, sentence in SENTENCES]
+)
+def test_a_status_has_a_word_and_a_sentence(item, state, sentence):
+    assert (item.state, str(item)) == (state, sentence)
+
+
+def test_statuses_are_values():
+    assert Waiting(1.0, LOST, 2) == Waiting(1.0, LOST, 2) != Waiting(1.0, LOST, 3)
+    assert len({Open(), Open(), Gap(1.0), Gap(1.0)}) == 2
+
+
+def test_a_status_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Connecting().attempt = 2
+
+
+def test_every_status_has_a_state_of_its_own():
+    kinds = [kind for kind in vars(status).values() if isinstance(kind, type) and issubclass(kind, Status)]
+    states = [kind.state for kind in kinds if kind is not Status]
+    assert all(states)
+    assert len(set(states)) == len(states) == 7
+    assert all(issubclass(kind, msgspec.Struct) for kind in kinds)
