@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from threading import RLock
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ctfy_rx.hub import Hub, complete
-from ctfy_rx.status import Idle, Status
+from ctfy_rx.status import Closed, Dropped, Gap, Idle, Status
 
-__all__ = ["StatusFeed"]
+__all__ = ["StatusFeed", "Teller"]
+
+Observers = tuple[abc.ObserverBase[Status], ...]
+
+_log = logging.getLogger("ctfy_rx")
 
 
 class StatusFeed(Observable[Status]):
@@ -20,13 +25,22 @@ class StatusFeed(Observable[Status]):
 
         idle--connecting--open------waiting--connecting--open---closed|
                    ^open------waiting--connecting--open---closed|
+
+    `Gap` and `Dropped` are news, not states: who comes later is not told them again.
+
+    Changes come from many threads, and a subscriber may take its time or change the status itself. So news
+    is queued under the lock, with those whom it concerns, and told outside of it, in order and by one thread
+    at a time: nobody who closes a stream waits for a subscriber.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._changes = RLock()
-        self._hub: Hub[Status] = Hub()
+        self._lock = RLock()  # reentrant: a garbage collection inside may close a forgotten iterator
+        self._observers: Observers = ()
+        self._news: deque[tuple[Status | None, Observers]] = deque()  # None is the end
+        self._telling = False
         self._ended = False
+        self._teller: Teller | None = None
         self.current: Status = Idle()
 
     def __repr__(self) -> str:
@@ -34,27 +48,105 @@ class StatusFeed(Observable[Status]):
 
     def emit(self, status: Status) -> None:
         """`status` is current from now on."""
-        with self._changes:
-            if not self._ended:
-                self.current = status
-                self._hub.on_next(status)
+        with self._lock:
+            self._put(status)
+        self._tell()
 
     def end(self, status: Status) -> None:
         """`status` is the last one."""
-        with self._changes:
-            if self._ended:
-                return
-            self.emit(status)
+        with self._lock:
+            self._put(status)
             self._ended = True
-        self._hub.finish(complete)
+            self._news.append((None, self._observers))
+            self._observers = ()
+        self._tell()
+
+    def teller(self) -> Teller:
+        """A voice for a connection that opens; the one before it is not heard any more."""
+        self._teller = teller = Teller(self)
+        return teller
+
+    def hear(self, teller: Teller, status: Status) -> None:
+        """Emit what `teller` says, if its turn has not passed."""
+        with self._lock:
+            if self._teller is teller:
+                self._put(status)
+        self._tell()
+
+    def dismiss(self, teller: Teller) -> None:
+        """The turn of `teller` has passed; if it did not say why, the stream is idle."""
+        with self._lock:
+            if self._teller is teller:
+                self._teller = None
+                if not isinstance(self.current, Closed):
+                    self._put(Idle())
+        self._tell()
 
     def _subscribe_core(
-        self, observer: abc.ObserverBase[Status], scheduler: abc.SchedulerBase | None = None
+        self,
+        observer: abc.ObserverBase[Status],
+        scheduler: abc.SchedulerBase | None = None,  # noqa: ARG002 - a status waits for nothing
     ) -> abc.DisposableBase:
-        with self._changes:
-            observer.on_next(self.current)
+        with self._lock:
+            self._news.append((self.current, (observer,)))
             if self._ended:
-                observer.on_completed()
-                return Disposable()
-            self._hub.add(observer)
-        return Disposable(lambda: self._hub.remove(observer))
+                self._news.append((None, (observer,)))
+            else:
+                self._observers = (*self._observers, observer)
+        self._tell()
+        return Disposable(lambda: self._forget(observer))
+
+    def _forget(self, observer: abc.ObserverBase[Status]) -> None:
+        with self._lock:
+            self._observers = tuple(other for other in self._observers if other is not observer)
+
+    def _put(self, status: Status) -> None:
+        if self._ended:
+            return
+        if not isinstance(status, (Gap, Dropped)):
+            self.current = status
+        self._news.append((status, self._observers))
+
+    def _tell(self) -> None:
+        with self._lock:
+            if self._telling:
+                return  # who is at it tells this as well
+            self._telling = True
+        try:
+            while news := self._next():
+                for observer in news[1]:
+                    _notify(observer, news[0])
+        except BaseException:  # Ctrl-C
+            self._telling = False
+            raise
+
+    def _next(self) -> tuple[Status | None, Observers] | None:
+        with self._lock:
+            self._telling = bool(self._news)
+            return self._news.popleft() if self._news else None
+
+
+def _notify(observer: abc.ObserverBase[Status], status: Status | None) -> None:
+    try:
+        if status is None:
+            observer.on_completed()
+        else:
+            observer.on_next(status)
+    except Exception:  # noqa: BLE001 - whatever a subscriber raises is its own
+        _log.exception("a subscriber of the status raised on %r; it goes on with the next", status)
+
+
+class Teller:
+    """What one connection says of itself. A connection that is being closed may still speak while the next
+    one opens: then it is not heard."""
+
+    def __init__(self, feed: StatusFeed) -> None:
+        self._feed = feed
+
+    def __call__(self, status: Status) -> None:
+        """`status` is what the connection is doing now."""
+        self._feed.hear(self, status)
+
+    def stop(self) -> None:
+        """Say nothing more."""
+        self._feed.dismiss(self)

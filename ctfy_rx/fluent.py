@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from reactivex import Observable, abc, typing
-from typing_extensions import Self, override
+from typing_extensions import override
 
 __all__ = ["ItemKeeping"]
 
-T = TypeVar("T", covariant=True)
+T = TypeVar("T", covariant=True)  # noqa: PLC0105 - as reactivex names it
 Scheduler = abc.SchedulerBase | None
+_slice = slice  # `slice` below is the operator
 
 
 class ItemKeeping(Observable[T]):
@@ -126,6 +127,10 @@ class ItemKeeping(Observable[T]):
         return self.derived(super().slice(start, stop, step))
 
     @override
+    def __getitem__(self, key: _slice | int) -> Self:
+        return self.derived(super().__getitem__(key))
+
+    @override
     def distinct(
         self, key_mapper: typing.Mapper[T, Any] | None = None, comparer: typing.Comparer[Any] | None = None
     ) -> Self:
@@ -166,6 +171,14 @@ class ItemKeeping(Observable[T]):
         return self.derived(super().delay(duetime, scheduler))
 
     @override
+    def delay_with_mapper(
+        self,
+        subscription_delay: Observable[Any] | Callable[[Any], Observable[Any]] | None = None,
+        delay_duration_mapper: Callable[[T], Observable[Any]] | None = None,
+    ) -> Self:
+        return self.derived(super().delay_with_mapper(subscription_delay, delay_duration_mapper))
+
+    @override
     def delay_subscription(self, duetime: typing.AbsoluteOrRelativeTime, scheduler: Scheduler = None) -> Self:
         return self.derived(super().delay_subscription(duetime, scheduler))
 
@@ -177,6 +190,15 @@ class ItemKeeping(Observable[T]):
         scheduler: Scheduler = None,
     ) -> Self:
         return self.derived(super().timeout(duetime, other, scheduler))
+
+    @override
+    def timeout_with_mapper(
+        self,
+        first_timeout: Observable[Any] | None = None,
+        timeout_duration_mapper: Callable[[T], Observable[Any]] | None = None,
+        other: Observable[T] | None = None,
+    ) -> Self:
+        return self.derived(super().timeout_with_mapper(first_timeout, timeout_duration_mapper, other))
 
     @override
     def observe_on(self, scheduler: abc.SchedulerBase) -> Self:
@@ -193,6 +215,14 @@ class ItemKeeping(Observable[T]):
     @override
     def concat(self, *sources: Observable[T]) -> Self:
         return self.derived(super().concat(*sources))
+
+    @override
+    def __add__(self, other: Observable[Any]) -> Self:
+        return self.derived(super().__add__(other))
+
+    @override
+    def __iadd__(self, other: Observable[Any]) -> Self:
+        return self.derived(super().__iadd__(other))
 
     @override
     def start_with(self, *args: Any) -> Self:
@@ -217,6 +247,14 @@ class ItemKeeping(Observable[T]):
     @override
     def repeat(self, repeat_count: int | None = None) -> Self:
         return self.derived(super().repeat(repeat_count))
+
+    @override
+    def do_while(self, condition: typing.Predicate[Observable[T]]) -> Self:
+        return self.derived(super().do_while(condition))
+
+    @override
+    def while_do(self, condition: typing.Predicate[Observable[T]]) -> Self:
+        return self.derived(super().while_do(condition))
 
     @override
     def do_action(

@@ -13,12 +13,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, Self, TypeVar
 
 from reactivex import Observable
 from reactivex.disposable import SingleAssignmentDisposable
 from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
-from typing_extensions import Self
 
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.loop import running_loop
@@ -127,6 +126,7 @@ class Items(Iterator[T]):
         if not isinstance(item, _End):
             return item
         self._closed = True
+        self._items.put(_End())  # for another thread that waits here
         if item.error is not None:
             raise item.error
         raise StopIteration
@@ -201,14 +201,17 @@ class _Mailbox(Generic[T]):
         self._drops = drops
         self._items: deque[T] = deque()
         self._end: _End | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        # At most one, and whoever takes it out wakes it: a swap of a plain attribute from two threads could
+        # lose the next one.
+        self._waiters: deque[asyncio.Future[None]] = deque(maxlen=1)
 
     def put(self, item: T) -> None:
         if len(self._items) >= self._size:
-            self._items.popleft()
-            self._drops.one_more()
+            with suppress(IndexError):  # taken by the loop just now
+                self._items.popleft()
+                self._drops.one_more()
         self._items.append(item)
-        if self._waiter is not None:
+        if self._waiters:
             self._wake()
 
     def end(self, error: Exception | None) -> None:
@@ -219,10 +222,11 @@ class _Mailbox(Generic[T]):
         while not self._items:
             if self._end is not None:
                 self._raise_end(self._end)
-            self._waiter = self._loop.create_future()
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
             if self._items or self._end:  # came before the waiter could be seen
                 continue
-            await self._waiter
+            await waiter
         return self._items.popleft()
 
     def _raise_end(self, end: _End) -> NoReturn:
@@ -230,8 +234,9 @@ class _Mailbox(Generic[T]):
         raise error or StopAsyncIteration
 
     def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is None:
+        try:
+            waiter = self._waiters.pop()
+        except IndexError:
             return
         if running_loop() is self._loop:
             _resolve(waiter)

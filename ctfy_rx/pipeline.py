@@ -16,38 +16,50 @@ from ctfy_rx.connection import Frames, loop_of
 from ctfy_rx.event import Event
 from ctfy_rx.feed import StatusFeed
 from ctfy_rx.loop import LoopTask
-from ctfy_rx.operators.parse import parse
 from ctfy_rx.operators.share import Shared
 from ctfy_rx.sse import Frame
-from ctfy_rx.status import Closed, Connecting, Idle, Open, Status
+from ctfy_rx.status import Closed, Connecting, Open, Status
 
-__all__ = ["Pipeline", "once"]
+__all__ = ["Pipeline", "Source", "once"]
+
+Source = Callable[[Callable[[Status], None]], Observable[Event[Payload]]]
+"""Makes the events of one connection, which tells what it is doing."""
 
 
 class Pipeline:
-    """Connect, retry, parse, share: built once for a root stream, held by all that derive from it."""
+    """A source of events, shared: built once for a root stream, held by all that derive from it."""
 
-    def __init__(
-        self, name: str, frames: Observable[Frame], status: StatusFeed, *, autoconnect: bool = True
-    ) -> None:
+    def __init__(self, name: str, source: Source, *, autoconnect: bool = True) -> None:
         self.name = name
-        self.status = status
+        self.status = StatusFeed()
         self.closed = False
-        self._frames = frames
+        self._source = source
         self._state = RLock()
-        self._consumers: set[abc.ObserverBase[Any]] = set()
+        # In the order in which they came, each with what it is subscribed to.
+        self._consumers: dict[abc.ObserverBase[Any], Observable[Any]] = {}
         self.events: Shared[Event[Payload]] = Shared(Observable(self._open), autoconnect=autoconnect)
 
     def __repr__(self) -> str:
-        return f"{self.name} ({self.status.current}, {len(self._consumers)} subscribed)"
+        with self._state:
+            subscribed = sum(source is self.events for source in self._consumers.values())
+        return f"{self.name} ({self.status.current}, {subscribed} subscribed)"
 
     def attach(
         self, source: Observable[Any], observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None
     ) -> abc.DisposableBase:
         """Subscribe `observer` to `source`, to be completed when the stream is closed."""
         with self._state:
-            self._consumers.add(observer)
-        subscription = source.subscribe(observer, scheduler=scheduler)
+            closed = self.closed
+            if not closed:
+                self._consumers[observer] = source
+        if closed:
+            observer.on_completed()
+            return Disposable()
+        try:
+            subscription = source.subscribe(observer, scheduler=scheduler)
+        except BaseException:
+            self._detach(observer)
+            raise
         return CompositeDisposable(subscription, Disposable(lambda: self._detach(observer)))
 
     def close(self) -> None:
@@ -55,41 +67,48 @@ class Pipeline:
         with self._state:
             closes, self.closed = not self.closed, True
         if closes:
+            self.status.teller()  # takes the word from the connection: the last one is ours
+            # The last subscriber of the connection: it ends after all others, and after the item that is
+            # being delivered, so that nobody is completed in the middle of a call.
+            self.events.subscribe(
+                on_error=lambda _: self._complete_consumers(), on_completed=self._complete_consumers
+            )
             self.events.close()
-            self._complete_consumers()
             self.status.end(Closed())
 
     def _detach(self, observer: abc.ObserverBase[Any]) -> None:
         with self._state:
-            self._consumers.discard(observer)
+            self._consumers.pop(observer, None)
 
     def _complete_consumers(self) -> None:
-        # Those that the shared source did not complete: a merge with an interval, say, would go on for ever.
+        # Those whom the end of the connection did not complete: a merge with an interval, say, would go on
+        # for ever. The innermost came last and go first: what take_last, say, still holds is delivered.
         with self._state:
             consumers = tuple(self._consumers)
-        for observer in consumers:
+        for observer in reversed(consumers):
             observer.on_completed()
 
     def _open(
         self, observer: abc.ObserverBase[Event[Payload]], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
+        if self.closed:
+            observer.on_completed()
+            return Disposable()
+        tell = self.status.teller()
+
         def on_error(error: Exception) -> None:
-            self.status.emit(Closed(error))
+            tell(Closed(error))
             observer.on_error(error)
 
         def on_completed() -> None:
-            self.status.emit(Closed())
+            tell(Closed())
             observer.on_completed()
 
-        connection = parse()(self._frames).subscribe(
+        connection = self._source(tell).subscribe(
             observer.on_next, on_error, on_completed, scheduler=scheduler
         )
         guard = _guard(loop_of(scheduler), on_error)
-        return CompositeDisposable(connection, guard, Disposable(self._idle))
-
-    def _idle(self) -> None:
-        if not self.closed and not isinstance(self.status.current, Closed):
-            self.status.emit(Idle())
+        return CompositeDisposable(connection, guard, Disposable(tell.stop))
 
 
 def _guard(

@@ -6,13 +6,14 @@ import asyncio
 import inspect
 import os
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
+from functools import partial
 from types import TracebackType
-from typing import Any, NoReturn, cast, overload
+from typing import Any, NoReturn, Self, cast, overload
 
 import httpx
 from reactivex import Observable, abc
-from typing_extensions import Self, TypeVar, Unpack, override
+from typing_extensions import TypeVar, Unpack, override
 
 from ctfy_rx import operators as op
 from ctfy_rx.catalogue import AchievementUnlocked, AnnouncementCreated, FlagCorrect, FlagWrong, Payload
@@ -25,11 +26,11 @@ from ctfy_rx.iterators import AsyncItems, Items
 from ctfy_rx.pipeline import Pipeline, once
 from ctfy_rx.reconnect import is_transient
 from ctfy_rx.request import origin, resolve
-from ctfy_rx.status import Dropped
+from ctfy_rx.status import Dropped, Open, Status
 
 __all__ = ["EventStream", "events"]
 
-P = TypeVar("P", bound=Payload, covariant=True, default=Payload)
+P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC0105 - EventStream[P]
 Q = TypeVar("Q", bound=Payload)
 
 
@@ -49,6 +50,28 @@ class EventStream(ItemKeeping[Event[P]]):
         super().__init__()
         self._pipeline = pipeline
         self._source = source
+
+    @classmethod
+    def over(
+        cls, source: Observable[Event], *, name: str = "of events", autoconnect: bool = True
+    ) -> EventStream:
+        """A stream of events that come from elsewhere: a recording, a test, a message queue.
+
+        The first subscriber subscribes to `source`, all others share that, and it ends as `source` does.
+        `name` stands in the stream's repr.
+
+        >>> import reactivex
+        >>> stream = EventStream.over(reactivex.of(Event("flag_correct", "{}"), Event("flag_wrong", "{}")))
+        >>> [event.event for event in stream.wrong_answers()]
+        ['flag_wrong']
+        """
+
+        def opened(tell: Callable[[Status], None]) -> Observable[Event]:
+            tell(Open())
+            return source
+
+        pipeline = Pipeline(name, opened, autoconnect=autoconnect)
+        return EventStream(pipeline, pipeline.events)
 
     def __repr__(self) -> str:
         return f"<EventStream {self._pipeline!r}>"
@@ -85,7 +108,7 @@ class EventStream(ItemKeeping[Event[P]]):
         Raises `StreamClosed` after `close()`, and TypeError for a coroutine function: those go to `each`.
         """
         self._refuse_if_closed()
-        if _is_coroutine_function(on_next):
+        if any(map(_is_coroutine_function, (on_next, on_error, on_completed))):
             raise TypeError(
                 "subscribe() calls plain functions: for a coroutine write `await stream.each(handler)`"
             )
@@ -112,18 +135,21 @@ class EventStream(ItemKeeping[Event[P]]):
 
     # Iterating
 
-    def __iter__(self) -> Iterator[Event[P]]:
+    def __iter__(self) -> Items[Event[P]]:
         return Items(self, on_drop=self._dropped)
 
-    def __aiter__(self) -> AsyncIterator[Event[P]]:
+    def __aiter__(self) -> AsyncItems[Event[P]]:
         return AsyncItems(self, on_drop=self._dropped)
 
     def _dropped(self, total: int) -> None:
         self.status.emit(Dropped(total))
 
-    async def next_event(self, timeout: float | None = None) -> Event[P]:
-        """The next event. Raises TimeoutError after `timeout` seconds, `StreamClosed` if the stream ends
-        before."""
+    async def next_event(self, timeout: float | None = None) -> Event[P]:  # noqa: ASYNC109 - the one usual wait
+        """The next event that comes from now on.
+
+        Raises TimeoutError after `timeout` seconds, `StreamClosed` if the stream ends before, and what the
+        stream fails with.
+        """
         try:
             async with asyncio.timeout(timeout), AsyncItems(self) as items:
                 async for event in items:
@@ -152,8 +178,6 @@ class EventStream(ItemKeeping[Event[P]]):
 
         Keeps the connection open meanwhile, and raises what the stream fails with. Ctrl-C closes the stream.
         """
-        if self._pipeline.closed:
-            return True
         ended = threading.Event()
         failures: list[Exception] = []
 
@@ -161,11 +185,15 @@ class EventStream(ItemKeeping[Event[P]]):
             failures.append(error)
             ended.set()
 
-        subscription = self.subscribe(on_error=on_error, on_completed=ended.set)
+        try:
+            subscription = self.subscribe(on_error=on_error, on_completed=ended.set)
+        except StreamClosed:
+            return True
         try:
             ended.wait(timeout)
         except KeyboardInterrupt:
             self.close()
+            ended.set()
         finally:
             subscription.dispose()
         if failures:
@@ -234,15 +262,15 @@ class EventStream(ItemKeeping[Event[P]]):
 
     def where(self, **fields: Any) -> Self:
         """The events whose data have these fields with these values. See `operators.where`."""
-        return self.derived(op.where(**fields)(self._source))
+        return self.derived(op.where(**fields)(self))
 
     def by_competition(self, competition_id: str, /) -> Self:
         """The events of one contest. See `operators.by_competition`."""
-        return self.derived(op.by_competition(competition_id)(self._source))
+        return self.derived(op.by_competition(competition_id)(self))
 
     def by_actor(self, actor_id: str, /) -> Self:
         """The events that one actor caused. See `operators.by_actor`."""
-        return self.derived(op.by_actor(actor_id)(self._source))
+        return self.derived(op.by_actor(actor_id)(self))
 
     @override
     def share(self) -> Self:
@@ -250,7 +278,7 @@ class EventStream(ItemKeeping[Event[P]]):
         return self
 
     def _with(self, operator: Callable[[Observable[Any]], Observable[Event[Q]]]) -> EventStream[Q]:
-        return EventStream(self._pipeline, operator(self._source))
+        return EventStream(self._pipeline, operator(self))
 
 
 def events(
@@ -283,47 +311,54 @@ def events(
     Raises `ConfigurationError` for what cannot work.
 
     >>> stream = events("http://localhost:8100", token="pt_secret")
-    >>> stream
-    <EventStream http://localhost:8100/api/v1/events (idle: the first subscriber opens the connection, 0
-    subscribed)>
+    >>> stream.status
+    <Status: idle: the first subscriber opens the connection>
     >>> solves = stream.solves().filter(lambda event: event.payload.solve_time_s < 60)
     >>> stream.close()
     """
     if client_factory is None:
         url, token = _from_environment(url, path, token)
     source = frames(url, token=token, client_factory=client_factory, path=path, **options)
-    status = StatusFeed()
-    if auto_reconnect:
-        reconnecting = op.retry_with_backoff(
-            initial,
-            maximum,
-            factor,
-            jitter=jitter,
-            reset_after=reset_after,
-            max_attempts=max_attempts,
-            retry_if=retry_if,
-            on_status=status.emit,
-        )
-        kept_open: Observable[Any] = reconnecting(source)
-    else:
-        kept_open = once(source, status.emit)
-    pipeline = Pipeline(source.address, kept_open, status, autoconnect=autoconnect)
+    reconnecting = partial(
+        op.retry_with_backoff,
+        initial,
+        maximum,
+        factor,
+        jitter=jitter,
+        reset_after=reset_after,
+        max_attempts=max_attempts,
+        retry_if=retry_if,
+    )
+    reconnecting()  # what cannot work is refused here, not at the first subscriber
+
+    def connection(tell: Callable[[Status], None]) -> Observable[Event]:
+        kept_open = reconnecting(on_status=tell)(source) if auto_reconnect else once(source, tell)
+        return op.parse()(kept_open)
+
+    pipeline = Pipeline(source.address, connection, autoconnect=autoconnect)
     return EventStream(pipeline, pipeline.events)
 
 
 def _from_environment(url: str | None, path: str | None, token: Token) -> tuple[str, Token]:
     platform = os.environ.get("CTFY_PLATFORM_URL")
-    if url is None and platform is None:
+    chosen = url or platform
+    if not chosen:
         raise ConfigurationError(
-            'no URL: write events("http://localhost:8100"), the address of your platform, or set CTFY_PLATFORM_URL'
+            'no URL: write events("http://localhost:8100"), the address of your platform, '
+            "or set CTFY_PLATFORM_URL"
         )
-    chosen = url or cast("str", platform)
-    if token is None and platform and origin(resolve(chosen, path, "")) == origin(httpx.URL(platform)):
+    if token is None and platform and _same_origin(resolve(chosen, path, ""), platform):
         token = os.environ.get("CTFY_TOKEN")
     return chosen, token
 
 
+def _same_origin(url: httpx.URL, platform: str) -> bool:
+    try:
+        return origin(url) == origin(httpx.URL(platform))
+    except httpx.InvalidURL:
+        return False
+
+
 def _is_coroutine_function(function: object) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)
-    )
+    called = getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what is called
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)

@@ -39,9 +39,13 @@ def test_each_program_runs_and_prints(program, tmp_path):
 
 
 def test_the_example_test_passes(tmp_path):
-    (example,) = [program for program in PROGRAMS if program.startswith("def test_") or "\ndef test_" in program]
+    (example,) = [
+        program for program in PROGRAMS if program.startswith("def test_") or "\ndef test_" in program
+    ]
     (tmp_path / "test_example.py").write_text(example)
-    printed = run("-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "test_example.py", cwd=tmp_path)
+    printed = run(
+        "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "test_example.py", cwd=tmp_path
+    )
     assert "1 passed" in printed
 
 

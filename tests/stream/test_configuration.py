@@ -1,0 +1,130 @@
+"""Where a stream connects, with which token, and what is refused at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+import ctfy_rx
+from ctfy_rx import ConfigurationError
+from ctfy_rx.demo.handle import Platform
+
+from .waiting import until
+
+FRAME = b"event: hello\ndata: {}\n\n"
+
+
+class Server:
+    """Answers every request with one frame, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[httpx.Request] = []
+        self.transport = httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=FRAME)
+
+    def asked_url(self, *args: Any, **options: Any) -> str:
+        """The URL that a stream of these arguments opens."""
+        stream = ctfy_rx.events(*args, transport=self.transport, auto_reconnect=False, **options)
+        assert [event.event for event in stream] == ["hello"]
+        return str(self.asked[-1].url)
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def test_a_url_without_a_path_is_the_platforms_root(server: Server):
+    assert server.asked_url("http://ctf.example") == "http://ctf.example/api/v1/events"
+    assert server.asked_url("http://ctf.example/") == "http://ctf.example/api/v1/events"
+
+
+def test_a_url_with_a_path_is_taken_as_it_is(server: Server):
+    assert server.asked_url("http://ctf.example/stream?since=1") == "http://ctf.example/stream?since=1"
+
+
+def test_the_environment_names_the_platform_and_its_token(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    monkeypatch.setenv("CTFY_TOKEN", "pt_env")
+    assert server.asked_url() == "http://ctf.example/api/v1/events?token=pt_env"
+    assert server.asked_url("http://ctf.example:80/other") == "http://ctf.example/other?token=pt_env"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://ctf.example/", "http://ctf.example:8100", "http://evil.example", "http://ctf.example.evil"],
+)
+def test_the_environments_token_goes_to_no_other_origin(
+    url: str, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    monkeypatch.setenv("CTFY_TOKEN", "pt_env")
+    assert "pt_env" not in server.asked_url(url)
+
+
+@pytest.mark.parametrize("platform", [None, "", "http://["])
+def test_a_token_in_the_environment_without_a_platform_goes_nowhere(
+    platform: str | None, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    if platform is not None:
+        monkeypatch.setenv("CTFY_PLATFORM_URL", platform)
+    monkeypatch.setenv("CTFY_TOKEN", "pt_env")
+    assert "token" not in server.asked_url("http://ctf.example")
+
+
+def test_a_callers_token_wins_over_the_environments(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    monkeypatch.setenv("CTFY_TOKEN", "pt_env")
+    assert server.asked_url(token="pt_mine").endswith("?token=pt_mine")
+
+
+@pytest.mark.parametrize("platform", [None, ""])
+def test_no_url_at_all_is_an_error_that_says_what_to_write(
+    platform: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    if platform is not None:
+        monkeypatch.setenv("CTFY_PLATFORM_URL", platform)
+    with pytest.raises(ConfigurationError, match="CTFY_PLATFORM_URL"):
+        ctfy_rx.events()
+
+
+@pytest.mark.parametrize(
+    "options", [{"initial": -1}, {"factor": 0.5}, {"jitter": 2}, {"max_attempts": 0}, {"reset_after": -1}]
+)
+def test_what_cannot_work_is_refused_before_anybody_subscribes(options: dict[str, Any]):
+    with pytest.raises(ConfigurationError):
+        ctfy_rx.events("http://ctf.example", **options)
+
+
+def test_a_token_may_be_a_function_that_is_asked_at_each_attempt(p: Platform):
+    tokens = iter(["bad", p.admin_token])
+    with ctfy_rx.events(p.url, token=lambda: next(tokens), initial=0.05) as stream:
+        iterator = iter(stream.solves())
+        until(lambda: p.connections)
+        p.drop_connections()
+        until(lambda: p.connections)
+        p.solve(team=0, challenge=0)
+        assert next(iterator).event == "flag_correct"
+
+
+def test_a_client_factory_makes_each_connections_client_and_its_base_url_counts(p: Platform):
+    clients: list[httpx.Client] = []
+
+    def factory() -> httpx.Client:
+        clients.append(httpx.Client(base_url=f"{p.url}/api/v1"))
+        return clients[-1]
+
+    with ctfy_rx.events(client_factory=factory, path="/events", initial=0.05) as stream:
+        iterator = iter(stream)
+        until(lambda: p.connections)
+        p.drop_connections()
+        until(lambda: p.connections)
+        p.announce("hello")
+        assert next(iterator).event == "announcement_created"
+    until(lambda: all(client.is_closed for client in clients))
+    assert len(clients) == 2

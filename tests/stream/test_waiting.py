@@ -1,0 +1,176 @@
+"""`wait`, `next_event`, `each`: the ways to stand and wait for a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+import ctfy_rx
+from ctfy_rx import StreamClosed, testing
+from ctfy_rx.demo.handle import Platform
+
+from .waiting import PATIENCE, Background, names, soon, until
+
+SILENT = "http://127.0.0.1:9"  # nobody listens there
+
+
+def test_wait_returns_true_when_the_stream_is_closed(p: Platform):
+    stream = ctfy_rx.events(p.url)
+    waiting = Background(stream.wait)
+    until(lambda: p.connections)  # it keeps the connection open
+    stream.close()
+    assert waiting.join() is True
+    assert stream.wait() is True
+
+
+def test_wait_returns_false_after_its_timeout_and_leaves_the_stream_open(p: Platform):
+    with ctfy_rx.events(p.url) as stream:
+        stream.subscribe()
+        until(lambda: p.connections)
+        begun = time.monotonic()
+        assert stream.wait(0.05) is False
+        assert 0.05 <= time.monotonic() - begun < 2
+        assert p.connections == 1
+
+
+def test_wait_returns_when_a_derived_stream_completes():
+    assert testing.stream_of(testing.solve(), ends=False).take(1).wait(1) is True
+
+
+def test_wait_raises_what_the_stream_fails_with():
+    refusing = httpx.MockTransport(lambda _: httpx.Response(401))
+    with pytest.raises(ctfy_rx.TokenRefused):
+        ctfy_rx.events("http://ctf.example", transport=refusing).wait(5)
+
+
+SCRIPT = """
+import sys, ctfy_rx
+stream = ctfy_rx.events(sys.argv[1])
+stream.subscribe(on_completed=lambda: print("completed"))
+stream.status.take_while(lambda status: status.state != "open").subscribe(
+    on_completed=lambda: print("open", flush=True)
+)
+print("returned", stream.wait(), stream.status.current.state)
+"""
+
+
+def test_ctrl_c_ends_wait_and_closes_the_stream(p: Platform):
+    script = subprocess.Popen([sys.executable, "-c", SCRIPT, p.url], stdout=subprocess.PIPE, text=True)
+    assert script.stdout
+    assert script.stdout.readline() == "open\n"
+    os.kill(script.pid, signal.SIGINT)
+    printed, _ = script.communicate(timeout=PATIENCE)
+    assert printed.splitlines() == ["completed", "returned True closed"]
+    assert script.returncode == 0
+    until(lambda: p.connections == 0)
+
+
+async def test_next_event_gives_the_next_event_and_closes_the_connection(p: Platform):
+    stream = ctfy_rx.events(p.url, token=p.admin_token)
+    waiting = asyncio.ensure_future(stream.solves().next_event(timeout=5))
+    await soon(lambda: p.connections)
+    p.wrong(team=0, challenge=0)
+    p.solve(team=0, challenge=0)
+    assert (await waiting).event == "flag_correct"
+    await soon(lambda: p.connections == 0)
+
+
+async def test_next_event_raises_a_timeout_that_says_how_long(p: Platform):
+    async with ctfy_rx.events(p.url) as stream:
+        with pytest.raises(TimeoutError, match=r"within 0\.05 s"):
+            await stream.next_event(timeout=0.05)
+        assert "0 subscribed" in repr(stream)
+
+
+async def test_next_event_of_a_stream_that_ends_before_raises_stream_closed():
+    with pytest.raises(StreamClosed, match="ended before"):
+        await testing.stream_of().next_event()
+
+
+async def test_next_event_raises_what_the_stream_fails_with():
+    with pytest.raises(ctfy_rx.ConnectionFailed, match="gone"):
+        await testing.stream_of(error=ctfy_rx.ConnectionFailed("gone")).next_event(1)
+
+
+async def test_each_awaits_the_handler_for_one_event_after_another():
+    stream = testing.stream_of(testing.solve(), testing.wrong(), testing.achievement())
+    running = 0
+    handled: list[str] = []
+
+    async def handler(event: ctfy_rx.Event) -> None:
+        nonlocal running
+        running += 1
+        assert running == 1
+        await asyncio.sleep(0)
+        running -= 1
+        handled.append(event.event)
+
+    await stream.each(handler)
+    assert handled == ["flag_correct", "flag_wrong", "achievement_unlocked"]
+
+
+async def test_each_stops_and_raises_when_the_handler_raises(p: Platform):
+    stream = ctfy_rx.events(p.url)
+
+    async def handler(_: object) -> None:
+        raise ValueError("a bug of the app")
+
+    working = asyncio.ensure_future(stream.each(handler))
+    await soon(lambda: p.connections)
+    p.announce("hello")
+    with pytest.raises(ValueError, match="a bug"):
+        await working
+    await soon(lambda: p.connections == 0)
+
+
+async def test_each_serves_several_handlers_on_one_connection(p: Platform):
+    async with ctfy_rx.events(p.url) as stream:
+        heard: list[list[ctfy_rx.Event]] = [[], []]
+
+        async def first(event: ctfy_rx.Event) -> None:
+            heard[0].append(event)
+
+        async def second(event: ctfy_rx.Event) -> None:
+            heard[1].append(event)
+
+        async with asyncio.TaskGroup() as handlers:
+            handlers.create_task(stream.each(first))
+            handlers.create_task(stream.announcements().each(second))
+            await soon(lambda: p.connections)
+            p.announce("hello")
+            await soon(lambda: all(heard))
+            stream.close()
+        assert [names(events) for events in heard] == [["announcement_created"]] * 2
+        assert p.opened == 1
+
+
+async def handle(_: object = None) -> None:
+    """A coroutine function, which `subscribe` cannot call."""
+
+
+class Handler:
+    async def __call__(self, _: object) -> None:
+        """As `handle`."""
+
+
+@pytest.mark.parametrize("handler", [handle, Handler(), Handler().__call__])
+def test_subscribing_a_coroutine_function_is_an_error_that_names_each(handler: object):
+    with pytest.raises(TypeError, match=r"await stream\.each\(handler\)"):
+        ctfy_rx.events(SILENT).subscribe(handler)  # type: ignore[arg-type]
+
+
+def test_a_coroutine_function_for_the_end_is_an_error_as_well():
+    with pytest.raises(TypeError, match=r"plain functions"):
+        ctfy_rx.events(SILENT).subscribe(print, on_completed=handle)  # type: ignore[arg-type]
+
+
+async def test_awaiting_a_stream_is_an_error_that_says_what_to_write():
+    with pytest.raises(TypeError, match=r"await stream\.next_event\(\)"):
+        await ctfy_rx.events(SILENT)
