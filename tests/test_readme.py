@@ -1,4 +1,5 @@
-"""What the README shows is what happens: its programs run, each in a process of its own, against the demo platform."""
+"""What the README shows is what happens: its programs run, each in a process of its own, on the demo
+platform."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def test_each_program_runs_and_prints(program, tmp_path):
     with demo.platform(contest=True, speed=900) as platform:
         told = program.replace(ADDRESS, platform.url).replace(TOKEN, platform.admin_token)
         told = told.replace("stream.wait()", "stream.wait(3)")
-        assert run("-X", "dev", "-W", "error", "-c", told, cwd=tmp_path).strip()
+        assert run("-W", "error", "-c", told, cwd=tmp_path).strip()
 
 
 def test_the_example_test_passes(tmp_path):

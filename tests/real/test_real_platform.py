@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Queue
+from typing import IO, cast
 
 import httpx
 import pytest
@@ -45,7 +46,8 @@ def opened(stream: ctfy_rx.EventStream) -> bool:
 def allow_one_stream_each(platform: RealPlatform) -> None:
     """From now on the server itself counts, and refuses a second stream of one account."""
     setting = f"{platform.url}/api/v1/admin/platform-settings/sse_connections_per_caller"
-    answer = httpx.patch(setting, json={"value": 1}, headers={"Authorization": f"Bearer {platform.admin_token}"})
+    headers = {"Authorization": f"Bearer {platform.admin_token}"}
+    answer = httpx.patch(setting, json={"value": 1}, headers=headers)
     assert answer.is_success, answer.text
 
 
@@ -57,9 +59,9 @@ def test_the_server_counts_one_connection_for_five_subscribers_and_two_iterators
             stream.solves().subscribe(lambda event, each=each: each.append(event.payload.actor_name))
         first, second = iter(stream.solves()), iter(stream.of_event("flag_*"))
         assert opened(stream)
-        with ctfy_rx.events(platform.url, token=platform.admin_token, auto_reconnect=False) as another:
-            with pytest.raises(ctfy_rx.TooManyStreams):
-                another.wait(PATIENCE)
+        another = ctfy_rx.events(platform.url, token=platform.admin_token, auto_reconnect=False)
+        with pytest.raises(ctfy_rx.TooManyStreams):
+            another.wait(PATIENCE)
         platform.solve(0)
         assert next(first).payload.actor_name == next(second).payload.actor_name == platform.players[0].name
         assert eventually(lambda: heard == [[platform.players[0].name]] * 5)
@@ -67,17 +69,24 @@ def test_the_server_counts_one_connection_for_five_subscribers_and_two_iterators
 
 def test_watch_prints_each_of_twelve_solves_at_once_and_none_twice(platform):
     lines: Queue[tuple[float, str]] = Queue()
-    command = [sys.executable, "-m", "ctfy_rx.cli", "watch", "--filter", "solves", "--json", "--platform-url", platform.url]
+    command = [sys.executable, "-m", "ctfy_rx.cli", "watch", "--filter", "solves", "--json"]
     token_file = Path(platform.home, "admin.token")
     token_file.write_text(platform.admin_token)
     watch = subprocess.Popen(
-        [*command, "--token-file", str(token_file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--platform-url", platform.url, "--token-file", str(token_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
-        assert watch.stdout and watch.stderr
-        assert any("connected" in line for line in iter(watch.stderr.readline, ""))
-        stdout = watch.stdout
-        threading.Thread(target=lambda: [lines.put((time.monotonic(), line)) for line in stdout], daemon=True).start()
+        stdout, stderr = cast("IO[str]", watch.stdout), cast("IO[str]", watch.stderr)
+        assert any("connected" in line for line in iter(stderr.readline, ""))
+
+        def read() -> None:
+            for line in stdout:
+                lines.put((time.monotonic(), line))
+
+        threading.Thread(target=read, daemon=True).start()
         delays = []
         for player in range(PLAYERS):
             platform.solve(player)
@@ -116,12 +125,10 @@ def test_a_server_restart_under_a_subscriber_is_a_gap_and_not_an_error(platform)
 
 
 async def test_a_coroutine_reads_the_real_stream_without_a_thread(platform):
-    threads = threading.active_count()
     async with ctfy_rx.events(platform.url, token=platform.players[3].token) as stream:
         coming = asyncio.create_task(stream.solves().next_event(timeout=PATIENCE))
-        while not isinstance(stream.status.current, ctfy_rx.Open):
-            await asyncio.sleep(0.01)
-        assert threading.active_count() == threads
+        assert await asyncio.to_thread(opened, stream)
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("ctfy_rx")] == []
         await asyncio.to_thread(platform.solve, 4)  # another team's: not for player 3
         await asyncio.to_thread(platform.solve, 3)
         assert (await coming).payload.actor_name == platform.players[3].name
