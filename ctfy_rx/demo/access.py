@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from ctfy_rx.demo.state import State, Token
 
-__all__ = ["ApiError", "admin", "bearer", "caller", "envelope", "page", "session"]
+__all__ = ["ApiError", "admin", "bearer", "caller", "envelope", "invalid", "moment", "page", "session"]
 
 _MOST_ROWS: Final = 10_000
 

@@ -141,8 +141,9 @@ class Platform(Script):
         """Stop listening and cut everything, as a killed process does; listen again `down` seconds later.
 
         The port, the log and everything else stay; what happens meanwhile is in the log and on no stream.
+        Restarts from several threads come one after the other; leaving the block ends one at once.
         """
-        self._server.call(self._restart(down))
+        self._server.call(self._server.restart(down))
 
     def drop_connections(self, *, clean: bool = False) -> int:
         """Cut all live streams in mid-air, or end them in good order; returns how many that were.
@@ -164,11 +165,6 @@ class Platform(Script):
         story = contest(seed=asked.seed, cast=self.cast, duration=asked.duration)
         await self.hub.first_opened.wait()
         await play(self.stage, story, speed=asked.speed)
-
-    async def _restart(self, down: float) -> None:
-        await self._server.hang_up()
-        await asyncio.sleep(down)
-        await self._server.listen()
 
     async def _drop(self, *, clean: bool) -> int:
         live = self.hub.listeners

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import uvicorn
@@ -47,13 +48,15 @@ class Server:
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name="ctfy-rx-demo", daemon=True)
         self._listening: asyncio.Server | None = None
+        self._ending = asyncio.Event()
+        self._changing = asyncio.Lock()
 
     def start(self) -> None:
         """Listen, on a free port if none was named; returns when connections are accepted."""
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop()
         self._thread.start()
         try:
-            self.call(self.listen())
+            self.call(self._listen())
         except BaseException:
             self.stop()
             raise
@@ -61,7 +64,7 @@ class Server:
     def stop(self) -> None:
         """Cut everything, stop listening, end the thread."""
         if self._thread.is_alive():
-            self.call(self.hang_up())
+            self.call(self._end())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_GRACE)
 
@@ -73,16 +76,14 @@ class Server:
         """Run `work` on the server's loop, without waiting."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    async def listen(self) -> None:
-        """Accept connections again, at the same port as before."""
-        self._listening = await self._loop.create_server(self._protocol, sock=self._bind())
-
-    async def hang_up(self) -> None:
-        """Stop listening and cut every connection, as a process that was killed does."""
-        if self._listening is not None:
-            self._listening.close()
-            self._listening = None
-        await self.cut(None)
+    async def restart(self, down: float) -> None:
+        """Cut everything and listen again at the same port `down` seconds later, unless it ends before."""
+        async with self._changing:
+            await self._hang_up()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), down)
+            if not self._ending.is_set():
+                await self._listen()
 
     async def cut(self, peers: set[tuple[str, int]] | None) -> int:
         """Abort the connections of `peers` (all for None) in the middle of whatever they carry."""
@@ -93,6 +94,33 @@ class Server:
         while self._connections.tasks and peers is None:
             await asyncio.wait(self._connections.tasks)
         return len(doomed)
+
+    async def _end(self) -> None:
+        self._ending.set()
+        async with self._changing:
+            await self._hang_up()
+
+    async def _listen(self) -> None:
+        self._listening = await self._loop.create_server(self._protocol, sock=self._bind())
+
+    async def _hang_up(self) -> None:
+        """Stop listening and cut every connection, as a process that was killed does."""
+        if self._listening is not None:
+            await self._stop_accepting(self._listening)
+            self._listening.close()
+            self._listening = None
+        await self.cut(None)
+
+    async def _stop_accepting(self, listening: asyncio.Server) -> None:
+        """Accept nobody from here on, and let who was accepted already become a connection that can be cut.
+
+        asyncio makes the transport in the tick after the one that accepts, and introduces it to its protocol
+        in the tick after that. A server that closes in between leaks the socket, and the client hangs.
+        """
+        for listener in listening.sockets:
+            self._loop.remove_reader(listener)
+        for _ in ("transport", "protocol"):
+            await asyncio.sleep(0)
 
     def _protocol(self) -> asyncio.Protocol:
         return _Quiet(self._config, self._connections)

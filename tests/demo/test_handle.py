@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 import pytest
@@ -352,6 +353,57 @@ def test_nothing_is_left_behind():
         httpx.get(f"{p.url}/api/v1/health")
 
 
+def test_a_client_that_has_only_just_connected_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch):
+    left: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: left.append(str(unraisable.exc_value)))
+    for _ in range(40):
+        with demo.platform(teams=2, challenges=2) as p:
+            client = just_connected(p)
+        client.close()
+        gc.collect()
+    assert [line for line in left if "unclosed" in line] == []
+
+
+def test_a_client_that_has_only_just_connected_is_cut_by_a_restart(p: Platform):
+    for _ in range(40):
+        with just_connected(p) as client:
+            p.restart()
+            wait_for_the_end(client)
+
+
+def test_restarts_at_once_come_one_after_the_other(p: Platform):
+    with ThreadPoolExecutor(4) as pool:
+        for restarting in [pool.submit(p.restart, 0.01) for _ in range(8)]:
+            restarting.result()
+    with stream(p.url):
+        assert p.connections == 1
+
+
+def test_the_block_ends_in_mid_restart():
+    begun = time.monotonic()
+    with no_thread_left(), ThreadPoolExecutor(1) as pool:
+        with demo.platform() as p:
+            restarting = pool.submit(p.restart, 60.0)
+            until(lambda: refuses(p))
+        restarting.result()
+    assert refuses(p)
+    assert time.monotonic() - begun < 30.0
+
+
+def just_connected(p: Platform) -> socket.socket:
+    """A client whose request is on its way."""
+    client = socket.create_connection(("127.0.0.1", int(p.url.rpartition(":")[2])), timeout=10)
+    client.sendall(b"GET /api/v1/events HTTP/1.1\r\nhost: x\r\n\r\n")
+    return client
+
+
+def wait_for_the_end(client: socket.socket) -> None:
+    """Read until the connection breaks off; a TimeoutError if it does not."""
+    with suppress(ConnectionResetError):
+        while client.recv(4096):
+            pass
+
+
 @contextmanager
 def no_thread_left() -> Iterator[None]:
     """Other tests' platforms may run meanwhile; ours must be gone."""
@@ -439,5 +491,5 @@ def test_waiting_for_connections_ends_when_that_many_are_live():
 
 
 def test_waiting_for_connections_that_do_not_come_is_an_error_that_says_how_many_there_are():
-    with demo.platform() as p, pytest.raises(TimeoutError, match="0 streams are live after 0.01 s, not 3"):
+    with demo.platform() as p, pytest.raises(TimeoutError, match=r"0 streams are live after 0\.01 s, not 3"):
         p.wait_for_connections(3, timeout=0.01)

@@ -13,6 +13,9 @@ from .contests import Contest
 
 Frame = tuple[str, dict[str, Any]]
 
+BADGE = "achievement_unlocked"
+"""The real platform gives some as it likes: one for any answer in the five seconds after it started."""
+
 
 @contextmanager
 def stream(url: str, token: str | None = None) -> Iterator[Iterator[bytes]]:
@@ -52,5 +55,5 @@ def _until(chunks: Iterator[bytes], announcement_id: str) -> list[Frame]:
 
 
 def names(frames: list[Frame]) -> list[str]:
-    """The names of the frames; badges, which the real platform gives as it likes, left out."""
-    return [name for name, _ in frames if name != "achievement_unlocked"]
+    """The names of the frames, badges left out."""
+    return [name for name, _ in frames if name != BADGE]
