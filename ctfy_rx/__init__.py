@@ -9,7 +9,8 @@
 
 >>> import ctfy_rx
 >>> stream = ctfy_rx.events("http://localhost:8100", token="pt_secret")
->>> subscription = stream.of_event("announcement_created").status  # nothing is opened yet
+>>> stream.status  # nothing is opened yet
+<Status: idle: the first subscriber opens the connection>
 >>> stream.close()
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from threading import Lock, RLock
+from threading import Lock, RLock, current_thread, main_thread
 from typing import Any, Generic, TypeVar
 
 from reactivex import abc
@@ -93,6 +93,10 @@ class Hub(Generic[T]):
         for observer in self.observers:
             try:
                 observer.on_next(item)
+            except SystemExit:
+                if current_thread() is main_thread():
+                    raise  # sys.exit() ends the program there, and nothing but the thread elsewhere
+                _log.exception("a subscriber called sys.exit() on a thread of the stream; it goes on")
             except Exception:  # noqa: BLE001 - whatever it is, it is reported
                 _log.exception("a subscriber raised on %.200r; it goes on with the next", item)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
-from reactivex import abc
+from reactivex import abc, typing
+from reactivex.disposable import Disposable, SingleAssignmentDisposable
+from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ctfy_rx.errors import LoopClosed
 
-__all__ = ["LoopTask", "running_loop"]
+__all__ = ["LoopScheduler", "LoopTask", "on_loop", "running_loop"]
 
+T = TypeVar("T")
 
-_running: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
+_running: set[asyncio.Task[None] | None] = set()  # a loop holds its tasks weakly
 
 
 class LoopTask(abc.DisposableBase):
@@ -37,7 +40,7 @@ class LoopTask(abc.DisposableBase):
         self._disposed = False
         self._task: asyncio.Task[None] | None = None
         try:
-            self._on_loop(self._start)
+            on_loop(self._loop, self._start)
         except RuntimeError:
             raise LoopClosed("the event loop that drives the stream is closed") from None
 
@@ -46,14 +49,10 @@ class LoopTask(abc.DisposableBase):
         if self._disposed:
             return  # a second cancellation would interrupt the closing that the first one began
         self._disposed = True
-        with suppress(RuntimeError):  # the loop is closed, and the task with it
-            self._on_loop(self._cancel)
-
-    def _on_loop(self, action: Callable[[], None]) -> None:
-        if running_loop() is self._loop:
-            action()
-        else:
-            self._loop.call_soon_threadsafe(action)
+        try:
+            on_loop(self._loop, self._cancel)
+        except RuntimeError:  # the loop is closed: nobody will end the task, so let it be collected
+            _running.discard(self._task)
 
     def _start(self) -> None:
         if not self._disposed:
@@ -72,6 +71,53 @@ class LoopTask(abc.DisposableBase):
             if not self._disposed:
                 self._on_lost(LoopClosed("the event loop that drove the stream has ended"))
             raise
+
+
+class LoopScheduler(AsyncIOScheduler):
+    """Work on `loop`, scheduled and cancelled from any thread without waiting for the loop.
+
+    reactivex's own thread-safe scheduler, disposed on another loop, blocks until this one has time.
+    """
+
+    def schedule(self, action: typing.ScheduledAction[T], state: T | None = None) -> abc.DisposableBase:
+        """Schedule `action` for now."""
+        return self.schedule_relative(0.0, action, state)
+
+    def schedule_relative(
+        self, duetime: typing.RelativeTime, action: typing.ScheduledAction[T], state: T | None = None
+    ) -> abc.DisposableBase:
+        """Schedule `action` for `duetime` (seconds, or a timedelta) from now."""
+        due = self._loop.time() + self.to_seconds(duetime)
+        scheduled = SingleAssignmentDisposable()
+        timers: list[asyncio.TimerHandle] = []
+
+        def begin() -> None:
+            if not scheduled.is_disposed:
+                timers.append(self._loop.call_at(due, act))
+
+        def act() -> None:
+            if not scheduled.is_disposed:
+                scheduled.disposable = self.invoke_action(action, state=state)
+
+        def cancel() -> None:
+            for timer in timers:
+                timer.cancel()
+
+        def dispose() -> None:
+            scheduled.dispose()
+            with suppress(RuntimeError):  # the loop is closed
+                on_loop(self._loop, cancel)
+
+        on_loop(self._loop, begin)
+        return Disposable(dispose)
+
+
+def on_loop(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+    """Call `action` on `loop`: now if this is its thread, else soon. Raises RuntimeError if it is closed."""
+    if running_loop() is loop:
+        action()
+    else:
+        loop.call_soon_threadsafe(action)
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

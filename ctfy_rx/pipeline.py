@@ -29,15 +29,18 @@ Source = Callable[[Callable[[Status], None]], Observable[Event[Payload]]]
 class Pipeline:
     """A source of events, shared: built once for a root stream, held by all that derive from it."""
 
-    def __init__(self, name: str, source: Source, *, autoconnect: bool = True) -> None:
+    def __init__(self, name: str, source: Source, *, autoconnect: bool = True, linger: float = 0.0) -> None:
         self.name = name
+        self.loop: asyncio.AbstractEventLoop | None = None  # that drives the connection, unless threads do
         self.status = StatusFeed()
         self.closed = False
         self._source = source
         self._state = RLock()
         # In the order in which they came, each with what it is subscribed to.
         self._consumers: dict[abc.ObserverBase[Any], Observable[Any]] = {}
-        self.events: Shared[Event[Payload]] = Shared(Observable(self._open), autoconnect=autoconnect)
+        self.events: Shared[Event[Payload]] = Shared(
+            Observable(self._open), autoconnect=autoconnect, linger=linger
+        )
 
     def __repr__(self) -> str:
         with self._state:
@@ -104,10 +107,13 @@ class Pipeline:
             tell(Closed())
             observer.on_completed()
 
+        # The first subscriber's scheduler chooses the driver, but its clock is its own: it may be gone before
+        # the connection is.
+        self.loop = loop_of(scheduler)
         connection = self._source(tell).subscribe(
-            observer.on_next, on_error, on_completed, scheduler=scheduler
+            observer.on_next, on_error, on_completed, scheduler=scheduler if self.loop else None
         )
-        guard = _guard(loop_of(scheduler), on_error)
+        guard = _guard(self.loop, on_error)
         return CompositeDisposable(connection, guard, Disposable(tell.stop))
 
 

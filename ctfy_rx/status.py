@@ -61,7 +61,10 @@ class Waiting(Status, frozen=True):
 
 
 class Gap(Status, frozen=True):
-    """The connection is open again after `seconds` in which events may have been missed."""
+    """The connection is open again after `seconds` in which events may have been missed.
+
+    Not told where the server gives its events ids: it is asked to go on from the last one.
+    """
 
     seconds: float
     state: ClassVar[str] = "gap"

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, Self, cast, overload
@@ -23,10 +23,12 @@ from ctfy_rx.event import Event
 from ctfy_rx.feed import StatusFeed
 from ctfy_rx.fluent import ItemKeeping
 from ctfy_rx.iterators import AsyncItems, Items
+from ctfy_rx.loop import running_loop
+from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS
 from ctfy_rx.pipeline import Pipeline, once
 from ctfy_rx.reconnect import is_transient
 from ctfy_rx.request import origin, resolve
-from ctfy_rx.status import Dropped, Open, Status
+from ctfy_rx.status import Closed, Dropped, Open, Status
 
 __all__ = ["EventStream", "events"]
 
@@ -123,23 +125,32 @@ class EventStream(ItemKeeping[Event[P]]):
         if self._pipeline.closed:
             raise StreamClosed("the stream is closed: make a new one with ctfy_rx.events(...)")
 
-    def connect(self) -> abc.DisposableBase:
+    def connect(self, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
         """Open the connection now, and keep it open until the stream, or what this returns, is closed or
         disposed.
 
         For several subscribers that must all see it from its start: ``events(..., autoconnect=False)``,
-        subscribe, connect.
+        subscribe, connect. An `AsyncIOScheduler` has its loop drive the connection.
         """
         self._refuse_if_closed()
-        return self._pipeline.events.connect()
+        return self._pipeline.events.connect(scheduler)
 
     # Iterating
 
     def __iter__(self) -> Items[Event[P]]:
+        self._refuse_to_block_its_loop()
         return Items(self, on_drop=self._dropped)
 
     def __aiter__(self) -> AsyncItems[Event[P]]:
         return AsyncItems(self, on_drop=self._dropped)
+
+    def _refuse_to_block_its_loop(self) -> None:
+        loop = running_loop()
+        if loop is not None and loop is self._pipeline.loop:
+            raise ConfigurationError(
+                "this would block the event loop that reads the stream, for ever: "
+                "write `async for event in stream`, or `await stream.next_event()`"
+            )
 
     def _dropped(self, total: int) -> None:
         self.status.emit(Dropped(total))
@@ -147,14 +158,21 @@ class EventStream(ItemKeeping[Event[P]]):
     async def next_event(self, timeout: float | None = None) -> Event[P]:  # noqa: ASYNC109 - the one usual wait
         """The next event that comes from now on.
 
+        What comes between two calls is not waited for, and the connection closes between them unless
+        something else keeps it open (another subscriber, `connect`, ``events(linger=...)``): for all events,
+        write ``async for``.
+
         Raises TimeoutError after `timeout` seconds, `StreamClosed` if the stream ends before, and what the
         stream fails with.
         """
+        limit = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout), AsyncItems(self) as items:
+            async with limit, AsyncItems(self) as items:
                 async for event in items:
                     return event
         except TimeoutError:
+            if not limit.expired():
+                raise
             raise TimeoutError(f"no event came within {timeout} s") from None
         raise StreamClosed("the stream ended before an event came")
 
@@ -166,7 +184,10 @@ class EventStream(ItemKeeping[Event[P]]):
         """
         async with AsyncItems(self, on_drop=self._dropped) as items:
             async for event in items:
-                await handler(event)
+                handled = handler(event)
+                if not inspect.isawaitable(handled):
+                    raise TypeError("each() awaits a coroutine function: for a plain one write subscribe()")
+                await handled
 
     def __await__(self) -> NoReturn:
         raise TypeError(
@@ -176,8 +197,15 @@ class EventStream(ItemKeeping[Event[P]]):
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the stream ends (True) or `timeout` seconds have passed (False); a script's last line.
 
-        Keeps the connection open meanwhile, and raises what the stream fails with. Ctrl-C closes the stream.
+        Keeps the connection open meanwhile, and raises what the stream fails with, or has failed with. Ctrl-C
+        closes the stream.
         """
+        self._refuse_to_block_its_loop()
+        ended_before = self.status.current
+        if isinstance(ended_before, Closed):
+            if ended_before.cause is not None:
+                raise ended_before.cause
+            return True
         ended = threading.Event()
         failures: list[Exception] = []
 
@@ -236,13 +264,19 @@ class EventStream(ItemKeeping[Event[P]]):
         """The events of some names: names, patterns, payload classes. See `operators.of_event`."""
         return self._with(op.of_event(*cast("tuple[str, str]", names)))
 
-    def solves(self) -> EventStream[FlagCorrect]:
+    def solves(self, *, max_keys: int = DEFAULT_MAX_KEYS) -> EventStream[FlagCorrect]:
         """The first right answer of each team to each flag. See `operators.solves`."""
-        return self._with(op.solves())
+        return self._with(op.solves(max_keys=max_keys))
 
-    def solved_challenges(self) -> EventStream[FlagCorrect]:
+    def solved_challenges(self, *, max_keys: int = DEFAULT_MAX_KEYS) -> EventStream[FlagCorrect]:
         """The answers that finished a challenge, once for each team. See `operators.solved_challenges`."""
-        return self._with(op.solved_challenges())
+        return self._with(op.solved_challenges(max_keys=max_keys))
+
+    def distinct_by(
+        self, key: Callable[[Event[P]], Hashable], *, max_keys: int = DEFAULT_MAX_KEYS
+    ) -> Self:
+        """The events whose `key` is not among those met last. See `operators.distinct_by`."""
+        return self.derived(op.distinct_by(key, max_keys=max_keys)(self))
 
     def wrong_answers(self) -> EventStream[FlagWrong]:
         """Every wrong answer."""
@@ -289,6 +323,7 @@ def events(
     path: str | None = None,
     auto_reconnect: bool = True,
     autoconnect: bool = True,
+    linger: float = 0.0,
     initial: float = 1.0,
     maximum: float = 30.0,
     factor: float = 2.0,
@@ -305,8 +340,8 @@ def events(
     to no other origin. `token` may be a callable, asked at each attempt. `client_factory` makes the client of
     each connection, and its base URL counts. With `auto_reconnect` False the first loss ends the stream with
     its error, and a clean end completes it. With `autoconnect` False only `EventStream.connect` opens the
-    connection. `initial` to `retry_if` are those of `operators.retry_with_backoff`, all other options those
-    of `frames`.
+    connection. It stays open for `linger` seconds after the last subscriber has left. `initial` to `retry_if`
+    are those of `operators.retry_with_backoff`, all other options those of `frames`.
 
     Raises `ConfigurationError` for what cannot work.
 
@@ -335,7 +370,7 @@ def events(
         kept_open = reconnecting(on_status=tell)(source) if auto_reconnect else once(source, tell)
         return op.parse()(kept_open)
 
-    pipeline = Pipeline(source.address, connection, autoconnect=autoconnect)
+    pipeline = Pipeline(source.address, connection, autoconnect=autoconnect, linger=linger)
     return EventStream(pipeline, pipeline.events)
 
 

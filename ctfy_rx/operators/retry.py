@@ -210,4 +210,13 @@ class _Retrying(Generic[T]):
         retry_after = error.retry_after if isinstance(error, HttpError) else None
         delay = self._policy.delay(self._failures, retry=self._session.retry, retry_after=retry_after)
         self._tell(Waiting(delay, error, self._failures + 1))
-        self._wait.disposable = self._timer.schedule_relative(delay, self.attempt)
+        self._wait_for(delay)
+
+    def _wait_for(self, delay: float) -> None:
+        # Put in its place before it begins: one that is over at once must not dispose of the wait after it.
+        wait = SingleAssignmentDisposable()
+        self._wait.disposable = wait
+        try:
+            wait.disposable = self._timer.schedule_relative(delay, self.attempt)
+        except Exception as error:  # noqa: BLE001 - a scheduler that is disposed, a loop that is closed
+            self._observer.on_error(error)

@@ -143,7 +143,7 @@ class Shared(Observable[T]):
             hub.remove(observer)
             lingers = self._linger > 0 and hub.is_idle() and self._hub is hub
         if lingers:
-            timer = self._scheduler or TimeoutScheduler.singleton()
+            timer = self._scheduler or hub.scheduler or TimeoutScheduler.singleton()
             hub.lingering.disposable = timer.schedule_relative(
                 self._linger, lambda _, __: self._close_if_idle(hub)
             )

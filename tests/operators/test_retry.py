@@ -13,6 +13,8 @@ import reactivex
 from reactivex import Observable, abc
 from reactivex import operators as ops
 from reactivex.disposable import Disposable
+from reactivex.internal import DisposedException
+from reactivex.scheduler import EventLoopScheduler
 from reactivex.subject import Subject
 from reactivex.testing import TestScheduler
 
@@ -664,3 +666,40 @@ def test_without_a_scheduler_a_timer_thread_waits():
     )
     assert reopened.wait(10)
     subscription.dispose()
+
+
+class Clock(TestScheduler):
+    """Virtual time whose `immediate` first waits are over before `schedule_relative` returns."""
+
+    def __init__(self, immediate: int) -> None:
+        super().__init__()
+        self.immediate = immediate
+
+    def schedule_relative(self, duetime, action, state=None):
+        if self.immediate:
+            self.immediate -= 1
+            action(self, state)
+            return Disposable()
+        return super().schedule_relative(duetime, action, state)
+
+
+def test_a_wait_that_is_over_at_once_leaves_the_next_one_alone():
+    clock = Clock(immediate=1)
+    attempts: list[str] = []
+
+    def fail(*_: object) -> Observable[str]:
+        attempts.append("attempt")
+        return reactivex.throw(ConnectionError())
+
+    reactivex.defer(fail).pipe(retry(scheduler=clock)).subscribe(on_error=pytest.fail)
+    assert len(attempts) == 2
+    clock.advance_by(2.0)
+    assert len(attempts) == 3
+
+
+def test_a_scheduler_that_is_gone_ends_the_stream_with_its_error():
+    gone = EventLoopScheduler()
+    gone.dispose()
+    errors: list[Exception] = []
+    reactivex.throw(ConnectionError()).pipe(retry(scheduler=gone)).subscribe(on_error=errors.append)
+    assert [type(error) for error in errors] == [DisposedException]

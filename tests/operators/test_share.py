@@ -13,6 +13,7 @@ from reactivex import Observable, abc
 from reactivex import operators as ops
 from reactivex.disposable import Disposable
 from reactivex.subject import Subject
+from reactivex.testing import TestScheduler
 
 from ctfy_rx.hub import Hub
 from ctfy_rx.iterators import to_iter
@@ -516,3 +517,13 @@ def test_who_is_collected_while_another_joins_does_not_come_back():
 
     hub._replace(joined)
     assert hub.observers == (second,)
+
+
+def test_linger_is_measured_by_the_scheduler_of_the_first_subscription():
+    source, clock = Source(), TestScheduler()
+    source.pipe(share(linger=5)).subscribe(scheduler=clock).dispose()
+    assert source.closed == 0
+    clock.advance_by(4.9)
+    assert source.closed == 0
+    clock.advance_by(0.2)
+    assert source.closed == 1

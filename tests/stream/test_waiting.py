@@ -11,6 +11,7 @@ import time
 
 import httpx
 import pytest
+import reactivex
 
 import ctfy_rx
 from ctfy_rx import StreamClosed, testing
@@ -174,3 +175,49 @@ def test_a_coroutine_function_for_the_end_is_an_error_as_well():
 async def test_awaiting_a_stream_is_an_error_that_says_what_to_write():
     with pytest.raises(TypeError, match=r"await stream\.next_event\(\)"):
         await ctfy_rx.events(SILENT)
+
+
+async def test_each_refuses_a_plain_function_and_says_where_it_goes():
+    with pytest.raises(TypeError, match=r"write subscribe\(\)"):
+        await testing.stream_of(testing.event("flag_wrong")).each(lambda _: None)  # type: ignore[arg-type, return-value]
+
+
+def test_wait_on_a_stream_that_has_ended_does_not_open_it_again():
+    opened: list[str] = []
+
+    def source(*_: object) -> reactivex.Observable[ctfy_rx.Event]:
+        opened.append("opened")
+        return reactivex.empty()
+
+    stream = ctfy_rx.EventStream.over(reactivex.defer(source))
+    stream.subscribe()
+    assert stream.wait(1)
+    assert opened == ["opened"]
+
+
+def test_wait_raises_what_the_stream_has_failed_with_before():
+    stream = ctfy_rx.EventStream.over(reactivex.throw(ctfy_rx.ConnectionFailed("gone")))
+    stream.subscribe(on_error=lambda _: None)
+    with pytest.raises(ctfy_rx.ConnectionFailed, match="gone"):
+        stream.wait()
+
+
+async def test_a_loop_that_drives_the_stream_cannot_be_blocked_by_iterating_over_it(p: Platform):
+    async with ctfy_rx.events(p.url) as stream:
+        iterator = aiter(stream)
+        with pytest.raises(ctfy_rx.ConfigurationError, match="async for"):
+            iter(stream)
+        with pytest.raises(ctfy_rx.ConfigurationError, match="next_event"):
+            stream.wait()
+        await iterator.aclose()
+
+
+async def test_a_lingering_connection_serves_one_next_event_after_another(p: Platform):
+    async with ctfy_rx.events(p.url, linger=10) as stream:
+        for title in ("one", "two"):
+            coming = asyncio.create_task(stream.of_event("announcement_created").next_event(timeout=10))
+            await asyncio.to_thread(p.wait_for_connections, 1)
+            await soon(lambda: "1 subscribed" in repr(stream))
+            await asyncio.to_thread(p.announce, title)
+            assert (await coming).event == "announcement_created"
+    assert p.opened == 1
