@@ -8,10 +8,10 @@ without a thread.
 from __future__ import annotations
 
 import asyncio
-import ssl
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import Any, TypedDict
+from difflib import get_close_matches
+from typing import Any, cast
 
 import httpx
 from reactivex import Observable, abc
@@ -24,11 +24,11 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.loop import running_loop
 from ctfy_rx.reconnect import Session
 from ctfy_rx.redaction import Secrets
-from ctfy_rx.request import EventRequest, bare, resolve
+from ctfy_rx.request import EventRequest, bare, check, resolve
 from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
-from ctfy_rx.transport import add_token
+from ctfy_rx.transport import ClientMaker, ClientOptions, add_token
 
-__all__ = ["ClientFactory", "ClientOptions", "Frames", "FramesOptions", "Token", "frames", "loop_of"]
+__all__ = ["ClientFactory", "Frames", "FramesOptions", "Params", "Token", "frames", "loop_of"]
 
 _NO_LOOP = (
     "an AsyncClient needs a running event loop: subscribe inside a coroutine, "
@@ -41,25 +41,15 @@ ClientFactory = Callable[[], Any]
 you."""
 
 
-class ClientOptions(TypedDict, total=False):
-    """What `httpx.Client` takes and is passed on to it: TLS, proxies, HTTP versions."""
-
-    verify: Any
-    cert: Any
-    proxy: Any
-    mounts: Any
-    trust_env: bool
-    http1: bool
-    http2: bool
-    limits: Any
-    transport: Any
+Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | str | None
+"""All that httpx takes: values may be lists, and names may repeat."""
 
 
 class FramesOptions(ClientOptions, total=False):
     """The further options of `frames`, for functions that pass them on."""
 
     headers: Mapping[str, str] | Sequence[tuple[str, str]] | None
-    params: Mapping[str, Any] | None
+    params: Params
     auth: Any
     method: str
     content: bytes | str | None
@@ -70,13 +60,13 @@ class FramesOptions(ClientOptions, total=False):
 
 
 def frames(
-    url: str | None = None,
+    url: str | httpx.URL | None = None,
     *,
     token: Token = None,
     client_factory: ClientFactory | None = None,
     path: str | None = None,
     headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Params = None,
     auth: Any = None,
     method: str = "GET",
     content: bytes | str | None = None,
@@ -105,19 +95,33 @@ def frames(
     `client_factory` makes it instead: an `httpx.Client`, or an `httpx.AsyncClient` to read on the running
     event loop. Subscribing with an `AsyncIOScheduler` as `scheduler` reads on its loop as well.
 
-    Raises `ConfigurationError` for what cannot work.
+    Raises `ConfigurationError` for what cannot work, and `TypeError` for an unknown option.
 
     >>> frames("http://localhost:8100", token="pt_secret")
     <Frames of http://localhost:8100/api/v1/events>
     """
-    if url is not None and url.startswith("/"):
-        url, path = None, url
+    _refuse_unknown(client_options)
+    check(
+        url=url,
+        token=token,
+        client_factory=client_factory,
+        path=path,
+        method=method,
+        content=content,
+        idle_timeout=idle_timeout,
+        connect_timeout=connect_timeout,
+        max_frame_bytes=max_frame_bytes,
+        last_event_id=last_event_id,
+    )
+    url = str(url or "")
+    if url.startswith("/"):
+        url, path = "", url
     if client_factory is None:
         if not url:
             raise ConfigurationError(
                 'no URL: write frames("http://localhost:8100"), the address of your platform'
             )
-        make_client: ClientFactory | _ClientMaker = _ClientMaker(client_options)
+        make_client: ClientFactory | ClientMaker = ClientMaker(client_options)
     elif client_options:
         raise ConfigurationError(
             f"{', '.join(client_options)}: set this on the client that client_factory returns"
@@ -129,14 +133,14 @@ def frames(
     request = EventRequest(
         method=method,
         headers=_encoded(headers),
-        params=params,
+        params=_query(params),
         content=content,
         auth=auth,
         idle_timeout=idle_timeout,
         connect_timeout=connect_timeout,
     )
     return Frames(
-        url or "",
+        url,
         path=path,
         request=request,
         token=token,
@@ -156,7 +160,7 @@ class Frames(Observable[Frame]):
         path: str | None,
         request: EventRequest,
         token: Token,
-        client_factory: ClientFactory | _ClientMaker,
+        client_factory: ClientFactory | ClientMaker,
         max_frame_bytes: int,
         last_event_id: str,
     ) -> None:
@@ -192,6 +196,11 @@ class Frames(Observable[Frame]):
             loop = loop_of(scheduler)
             client = self._make_client(asynchronous=loop is not None)
             decoder = FrameDecoder(max_frame_bytes=self._max_frame_bytes, last_event_id=session.last_event_id)
+            if not hasattr(client, "is_closed"):
+                raise ConfigurationError(
+                    "client_factory must return an httpx.Client or an httpx.AsyncClient, "
+                    f"not {type(client).__name__}"
+                )
             if client.is_closed:
                 raise ConfigurationError("client_factory must return a new client at each call")
             if not hasattr(client, "aclose"):
@@ -214,12 +223,12 @@ class Frames(Observable[Frame]):
 
     def _make_client(self, *, asynchronous: bool) -> Any:
         make = self._client_factory
-        return make.client(asynchronous=asynchronous) if isinstance(make, _ClientMaker) else make()
+        return make.client(asynchronous=asynchronous) if isinstance(make, ClientMaker) else make()
 
     def _prepare(self, client: Any) -> tuple[EventRequest, Secrets]:
         url = resolve(self._url, self._path, str(client.base_url))
         request, token_in_url = self._request.at(url, client)
-        token = (self._token() if callable(self._token) else self._token) or token_in_url
+        token = _asked(self._token) or token_in_url
         if token:
             add_token(client, token, request.url)
         return request, Secrets(token, *request.secrets(client))
@@ -232,31 +241,36 @@ def _encoded(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> h
         raise ConfigurationError(
             "headers= holds a character that is not ASCII: encode the value first"
         ) from None
+    except (TypeError, ValueError):
+        raise ConfigurationError("headers must be a mapping or a list of pairs of str") from None
 
 
-class _ClientMaker:
-    """Makes a client for each connection, and the TLS context, which takes 20 ms to make, once for all of
-    them."""
+def _query(params: Params) -> httpx.QueryParams:
+    all_pairs = getattr(params, "multi_items", None)  # httpx2's QueryParams has it too
+    given: Any = all_pairs() if all_pairs else params
+    try:
+        return httpx.QueryParams(given)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise ConfigurationError("params must be a mapping, a list of pairs, or a query as str") from None
 
-    def __init__(self, options: ClientOptions) -> None:
-        self._options = options
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        options = self._options
-        try:
-            return httpx.create_ssl_context(
-                verify=options.get("verify", True),
-                cert=options.get("cert"),
-                trust_env=options.get("trust_env", True),
-            )
-        except OSError as error:  # as an OSError it would pass for a lost connection, and be tried again
-            raise ConfigurationError(f"verify= or cert= cannot be used: {error}") from None
+def _refuse_unknown(options: Mapping[str, Any]) -> None:
+    for name in options.keys() - ClientOptions.__optional_keys__:
+        known = {"url", "token", "client_factory", "path", *FramesOptions.__optional_keys__}
+        meant = "".join(f": did you mean {match!r}?" for match in get_close_matches(name, known, n=1))
+        raise TypeError(f"unexpected keyword argument {name!r}{meant}")
 
-    def client(self, *, asynchronous: bool) -> httpx.Client | httpx.AsyncClient:
-        options: dict[str, Any] = {**self._options, "verify": self._tls}
-        options.pop("cert", None)
-        return httpx.AsyncClient(**options) if asynchronous else httpx.Client(**options)
+
+def _asked(token: Token) -> str | None:
+    answer = cast("object", token() if callable(token) else token)
+    if answer is None or isinstance(answer, str):
+        return answer
+    if inspect.iscoroutine(answer):
+        answer.close()
+    raise ConfigurationError(
+        f"what token() returns must be a str or None, not {type(answer).__name__}: "
+        "write a plain function, not an asynchronous one"
+    )
 
 
 def loop_of(scheduler: abc.SchedulerBase | None) -> asyncio.AbstractEventLoop | None:

@@ -21,7 +21,7 @@ from typing import Any
 from reactivex import abc
 
 from ctfy_rx.answer import BODY_BYTES, is_event_stream, refusal, translated
-from ctfy_rx.errors import FrameTooLarge, StreamClosed
+from ctfy_rx.errors import FrameTooLarge, LoopClosed, StreamClosed
 from ctfy_rx.loop import LoopTask
 from ctfy_rx.reconnect import Session
 from ctfy_rx.redaction import Secrets, redact_logs
@@ -134,12 +134,18 @@ class ThreadDriver(_Driver):
                     self.deliver(chunk)
         except Exception as error:  # of the connection, or raised by a subscriber
             end = error
+        except BaseException as error:  # as of sys.exit(), which ends a thread in silence
+            end = StreamClosed(
+                f"{type(error).__name__} was raised on the reader thread, which cannot end the program: "
+                "let the main thread wait for the end of the stream, and exit there"
+            )
+            end.__cause__ = error
         self.finish(end)
 
     def _chunks(self) -> Generator[bytes, None, None]:
         failure: Exception | None = None
         try:
-            with self._client:
+            with closing(self._client):
                 response = self._open()
                 self.opened()
                 yield from response.iter_bytes()
@@ -157,6 +163,7 @@ class ThreadDriver(_Driver):
                 raise StreamClosed("disposed before the request was sent")
             request.extensions["trace"] = self._lifeline.trace
             response = self._client.send(request, stream=True, follow_redirects=False, **options)
+            self._lifeline.hold(response.extensions.get("network_stream"))
             try:
                 request, options = steps.send(response)
             except StopIteration:
@@ -200,12 +207,15 @@ class LoopDriver(_Driver):
                     self.deliver(chunk)
         except Exception as error:  # of the connection, or raised by a subscriber
             end = error
+        except (KeyboardInterrupt, SystemExit) as error:  # they stop the loop
+            self.finish(LoopClosed(f"{type(error).__name__} stopped the event loop that drove the stream"))
+            raise
         self.finish(end)
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         failure: Exception | None = None
         try:
-            async with self._client:
+            async with aclosing(self._client):
                 response = await self._open()
                 self.opened()
                 async with aclosing(response.aiter_bytes()) as chunks:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import math
 import re
 from base64 import b64encode
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote_plus
@@ -19,6 +21,7 @@ __all__ = [
     "EVENTS_PATH",
     "EventRequest",
     "bare",
+    "check",
     "exchange",
     "origin",
     "redirect_target",
@@ -36,7 +39,66 @@ _SCHEMES = frozenset({"http", "https"})
 _LAST_PORT = 65535
 _CREDENTIALS = (b"authorization", b"cookie", b"proxy-authorization")
 _OF_ONE_MESSAGE = (b"host", b"content-length", b"transfer-encoding")
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: a token
 _HEADER_TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]+")
+
+
+def check(**options: object) -> None:
+    """Raise `ConfigurationError` for an option that cannot work, saying what to write.
+
+    >>> check(connect_timeout=0)
+    Traceback (most recent call last):
+    ctfy_rx.errors.ConfigurationError: connect_timeout must be seconds above 0
+    """
+    for name, value in options.items():
+        works, wanted = _RULES[name]
+        if not works(value):
+            raise ConfigurationError(f"{name} must be {wanted}")
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 < value < math.inf
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_plain_function(value: object) -> bool:
+    return callable(value) and not inspect.iscoroutinefunction(value)
+
+
+_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
+    # httpx's, or httpx2's
+    "url": (lambda url: url is None or _is_text(url) or type(url).__name__ == "URL", "a str or an httpx.URL"),
+    "path": (lambda path: path is None or _is_text(path), "a str"),
+    "token": (
+        lambda token: token is None or _is_text(token) or _is_plain_function(token),
+        "a str, None, or a plain function that returns one of them",
+    ),
+    "client_factory": (
+        lambda make: make is None or _is_plain_function(make),
+        "a plain function that returns a new client, as httpx.Client itself is one",
+    ),
+    "method": (
+        lambda name: isinstance(name, str) and bool(_METHOD.fullmatch(name)),
+        "the name of an HTTP method",
+    ),
+    "content": (
+        lambda content: isinstance(content, (bytes, str, type(None))),
+        "bytes or a str: an iterator could not be sent again at the next attempt",
+    ),
+    "idle_timeout": (
+        lambda seconds: seconds is None or _is_seconds(seconds),
+        "seconds above 0, or None for no limit",
+    ),
+    "connect_timeout": (_is_seconds, "seconds above 0"),
+    "max_frame_bytes": (
+        lambda count: isinstance(count, int) and count >= 1,
+        "a whole number of bytes, 1 or more",
+    ),
+    "last_event_id": (_is_text, "a str"),
+}
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -82,7 +144,7 @@ class EventRequest:
 
     url: httpx.URL = field(default_factory=httpx.URL)
     method: str = "GET"
-    params: Mapping[str, Any] | None = None
+    params: httpx.QueryParams = field(default_factory=httpx.QueryParams)
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     content: bytes | str | None = None
     auth: object = None
@@ -100,13 +162,13 @@ class EventRequest:
         params, auth = self.params, self.auth
         if params or client.params:
             url = url.copy_merge_params(list(client.params.multi_items()))
-            url = url.copy_merge_params(dict(params or {}))
+            url = url.copy_merge_params(params)
         url, token = without_token(url)
         if url.userinfo:
             if auth is None and client.auth is None:
                 auth = (url.username, url.password)
             url = url.copy_with(userinfo=b"")
-        return replace(self, url=url, params=None, auth=auth), token
+        return replace(self, url=url, params=httpx.QueryParams(), auth=auth), token
 
     def build(self, client: Any, last_event_id: str) -> Any:
         """The `httpx.Request` of `client`'s own make that opens the stream."""

@@ -1,4 +1,5 @@
-"""What is done to an httpx client underneath its surface: the token added, the socket kept at hand.
+"""How an httpx client is made, and what is done to it underneath its surface: the token added, the socket
+kept at hand.
 
 The token goes in the query, and httpx shows URLs in its log and its errors. So it is added below the client,
 by a transport around the client's own: whatever the client shows has no token in it, and `verify`, proxies
@@ -8,17 +9,60 @@ and mounts stay as they were.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from contextlib import suppress
-from typing import Any, Self
+from functools import cached_property
+from typing import Any, Self, TypedDict
 from urllib.parse import quote
 
 import httpx
 
+from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.request import origin
 
-__all__ = ["Handshake", "Lifeline", "add_token"]
+__all__ = ["ClientMaker", "ClientOptions", "Handshake", "Lifeline", "add_token"]
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `httpx.Client` takes and is passed on to it: TLS, proxies, HTTP versions."""
+
+    verify: Any
+    cert: Any
+    proxy: Any
+    mounts: Any
+    trust_env: bool
+    http1: bool
+    http2: bool
+    limits: Any
+    transport: Any
+
+
+class ClientMaker:
+    """Makes a client for each connection, and the TLS context, which takes 20 ms to make, once for all of
+    them."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self._options = options
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        options = self._options
+        try:
+            return httpx.create_ssl_context(
+                verify=options.get("verify", True),
+                cert=options.get("cert"),
+                trust_env=options.get("trust_env", True),
+            )
+        except OSError as error:  # as an OSError it would pass for a lost connection, and be tried again
+            raise ConfigurationError(f"verify= or cert= cannot be used: {error}") from None
+
+    def client(self, *, asynchronous: bool) -> httpx.Client | httpx.AsyncClient:
+        """A new client."""
+        options: dict[str, Any] = {**self._options, "verify": self._tls}
+        options.pop("cert", None)
+        return httpx.AsyncClient(**options) if asynchronous else httpx.Client(**options)
 
 
 def add_token(client: Any, token: str, url: httpx.URL) -> None:
@@ -85,8 +129,9 @@ class Lifeline:
 
     Closing the response from another thread does not wake its reader; shutting down the socket does, also
     while the response's headers are still awaited. The socket is found through httpcore's ``trace``
-    extension. Where there is none, as with a transport that is not httpcore's, `cut` does nothing, and the
-    reader ends when its read returns.
+    extension as it connects. One that the client has kept from an earlier request is known from its response,
+    and until those headers come the reader waits for `idle_timeout`. Where there is no socket, as with a
+    transport that is not httpcore's, `cut` does nothing, and the reader ends when its read returns.
     """
 
     def __init__(self) -> None:
@@ -99,16 +144,21 @@ class Lifeline:
         """For the ``trace`` extension of a blocking request."""
         match name.partition(".")[2]:
             case "connect_tcp.complete" | "connect_unix_socket.complete":
-                self._hold(info["return_value"].get_extra_info("socket"))
+                self.hold(info["return_value"])
             case "start_tls.started":
                 self._hold_handshake()
             case "start_tls.complete":
-                self._hold(info["return_value"].get_extra_info("socket"))
+                self.hold(info["return_value"])
                 self._release_handshake()
             case "start_tls.failed":
                 self._release_handshake()
             case _:
                 pass
+
+    def hold(self, stream: Any) -> None:
+        """Keep the socket of httpcore's `stream` at hand; None has none."""
+        if stream is not None:
+            self._hold(stream.get_extra_info("socket"))
 
     def cut(self) -> None:
         """End the reader, now or as soon as it has a socket; returns at once."""

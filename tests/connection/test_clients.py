@@ -16,7 +16,7 @@ import pytest
 from ctfy_rx.connection import frames
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed, NotAnEventStream
 
-from ..servers import CLOSE_DELIMITED, Peer, Server, frame, redirect, reply, sends, trusting
+from ..servers import CLOSE_DELIMITED, PATIENCE, Peer, Server, frame, redirect, reply, sends, trusting
 from .conftest import Watch, no_readers
 from .watching import Watched, until
 
@@ -109,6 +109,13 @@ def test_options_of_the_client_do_not_go_with_a_factory() -> None:
         frames("http://h", client_factory=httpx.Client, verify=False, proxy="http://p")
 
 
+@pytest.mark.parametrize("made", [None, "client", dict])
+def test_a_factory_that_returns_no_client_is_told_so(watch: Watch, made: object) -> None:
+    error = watch(frames("http://h", client_factory=lambda: made)).failure()
+    assert isinstance(error, ConfigurationError)
+    assert f"must return an httpx.Client or an httpx.AsyncClient, not {type(made).__name__}" in str(error)
+
+
 def test_an_async_client_without_a_running_loop_is_an_error() -> None:
     watched = Watched().watch(frames("http://127.0.0.1:1", client_factory=httpx.AsyncClient), None)
     error = watched.failure()
@@ -133,6 +140,35 @@ async def test_an_async_client_reads_on_the_running_loop_without_a_thread() -> N
         assert no_readers()
         subscription.dispose()
         assert await asyncio.to_thread(server.peers[0].gone.wait, 1.0)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_client_that_was_used_before_opens_and_is_disposed_at_once(
+    watch: Watch, client_class: Any, driver: str, loop: asyncio.AbstractEventLoop, tls: bool
+) -> None:
+    """It keeps its connection, and no new one is made for the stream."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(reply(200, b"logged in"))
+        STAYS(peer)
+
+    def factory() -> Any:
+        client = client_class(verify=trusting())
+        if driver == "thread":
+            client.get(server.url)
+        else:
+            asyncio.run_coroutine_threadsafe(client.get(server.url), loop).result(PATIENCE)
+        return client
+
+    with Server(script, tls=tls) as server:
+        watched = watch(frames(server.url, client_factory=factory))
+        until(lambda: watched.names or watched.ended)
+        assert watched.names == ["a"], watched.error
+        assert server.connections == 1
+        watched.dispose()
+        until(server.peers[0].gone.is_set, 1.0)
+        until(no_readers, 1.0)
 
 
 class Body(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,14 +20,16 @@ from ctfy_rx.errors import (
     ConnectionFailed,
     ConnectionTimedOut,
     FrameTooLarge,
+    LoopClosed,
+    StreamClosed,
 )
 from ctfy_rx.reconnect import is_transient
 from ctfy_rx.redaction import Secrets
 from ctfy_rx.sse import Frame
 
 from ..servers import CHUNKED, CLOSE_DELIMITED, OPEN, Peer, Server, chunk, closed_port, frame, sends, trusting
-from .conftest import Watch
-from .watching import PATIENCE, until
+from .conftest import Watch, no_readers
+from .watching import PATIENCE, Watched, until
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,48 @@ def test_what_a_subscriber_raises_ends_its_stream_with_that_very_error(watch: Wa
         watched = watch(frames(server.url), on_frame=on_frame)
         assert watched.failure() is mistake
         assert watched.names == ["a"]
+        until(server.peers[0].gone.is_set)
+
+
+def test_a_subscriber_that_exits_ends_its_stream_for_good_as_only_the_main_thread_can_exit() -> None:
+    def on_frame(_: Frame) -> None:
+        sys.exit(3)
+
+    with Server(sends(CLOSE_DELIMITED, frame("a") + frame("b"), stay=True)) as server:
+        watched = Watched(on_frame).watch(frames(server.url), None)
+        error = watched.failure()
+        assert watched.names == ["a"]
+        until(server.peers[0].gone.is_set)
+        until(no_readers)
+    assert isinstance(error, StreamClosed)
+    assert not is_transient(error)
+    assert "SystemExit was raised on the reader thread" in str(error)
+    assert isinstance(error.__cause__, SystemExit)
+
+
+def test_a_token_callable_that_exits_ends_its_stream_for_good() -> None:
+    error = Watched().watch(frames("http://127.0.0.1:1", token=sys.exit), None).failure()
+    assert isinstance(error, StreamClosed)
+
+
+@pytest.mark.parametrize("stop", [SystemExit, KeyboardInterrupt])
+def test_a_subscriber_that_exits_on_a_loop_stops_the_loop_and_ends_its_stream(
+    stop: type[BaseException],
+) -> None:
+    def on_frame(_: Frame) -> None:
+        raise stop
+
+    watched = Watched(on_frame)
+
+    async def subscribe() -> None:
+        watched.watch(frames(server.url, client_factory=httpx.AsyncClient), None)
+        await asyncio.sleep(PATIENCE)
+
+    with Server(sends(CLOSE_DELIMITED, frame("a") + frame("b"), stay=True)) as server:
+        with pytest.raises(stop):
+            asyncio.run(subscribe())
+        assert watched.names == ["a"]
+        assert isinstance(watched.failure(), LoopClosed)
         until(server.peers[0].gone.is_set)
 
 

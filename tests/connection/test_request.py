@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
+from types import ModuleType
+from typing import Any
 
+import httpx
+import httpx2
 import pytest
 
 from ctfy_rx.connection import frames
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.stream import events
 
 from ..servers import CLOSE_DELIMITED, Peer, Server, frame, reply, sends
 from .conftest import Watch
@@ -52,6 +58,12 @@ def test_the_platforms_root_becomes_the_address_of_its_events(watch: Watch) -> N
     assert request_of(watch).target == "/api/v1/events"
 
 
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_url_may_be_one_of_httpxs(watch: Watch, library: ModuleType) -> None:
+    with Server(OPENS) as server:
+        assert watch(frames(library.URL(server.url))).end().names == ["a"]
+
+
 def test_a_url_with_a_path_is_taken_as_it_is(watch: Watch) -> None:
     assert request_of(watch, "/other/stream").target == "/other/stream"
 
@@ -88,6 +100,22 @@ def test_method_and_content_are_those_of_the_caller(watch: Watch) -> None:
 
 def test_params_join_the_query_of_the_url(watch: Watch) -> None:
     assert request_of(watch, "/s?a=1", params={"b": "2 3"}).target == "/s?a=1&b=2+3"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"a": ["1", 2], "b": True},
+        [("a", "1"), ("a", 2), ("b", True)],
+        (("a", "1"), ("a", 2), ("b", True)),
+        httpx.QueryParams("a=1&a=2&b=true"),
+        httpx2.QueryParams("a=1&a=2&b=true"),
+        "a=1&a=2&b=true",
+    ],
+    ids=["mapping", "pairs", "tuple", "httpx", "httpx2", "text"],
+)
+def test_params_may_repeat_and_be_all_that_httpx_takes(watch: Watch, params: object) -> None:
+    assert request_of(watch, "/s?c=3", params=params).target == "/s?c=3&a=1&a=2&b=true"
 
 
 def test_auth_is_httpxs(watch: Watch) -> None:
@@ -190,6 +218,81 @@ def test_a_url_that_cannot_work_is_refused_without_showing_what_it_holds(url: st
     with pytest.raises(ConfigurationError, match=r"write .*http://localhost:8100") as caught:
         frames(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"tokn": "pt_secret"}, "unexpected keyword argument 'tokn': did you mean 'token'?"),
+        ({"timeout": 3}, "unexpected keyword argument 'timeout': did you mean 'idle_timeout'?"),
+        ({"since": 4}, "unexpected keyword argument 'since'"),
+        ({"tokn": 1, "client_factory": httpx.Client}, "unexpected keyword argument 'tokn'"),
+    ],
+)
+def test_an_unknown_option_is_refused_at_once(options: dict[str, Any], says: str) -> None:
+    for function in (frames, events):
+        with pytest.raises(TypeError) as caught:
+            function("http://h", **options)
+        assert says in str(caught.value)
+        assert "secret" not in str(caught.value)
+
+
+async def asynchronous() -> str:
+    return "pt_secret"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "write"),
+    [
+        ("url", 8100, "a str or an httpx.URL"),
+        ("url", b"http://h", "a str or an httpx.URL"),
+        ("path", 5, "a str"),
+        ("token", b"pt_secret", "a str, None, or a plain function that returns one of them"),
+        ("token", asynchronous, "a str, None, or a plain function that returns one of them"),
+        ("client_factory", httpx.Client(), "a plain function that returns a new client"),
+        ("client_factory", asynchronous, "a plain function that returns a new client"),
+        ("headers", 5, "a mapping or a list of pairs of str"),
+        ("headers", {"X": 5}, "a mapping or a list of pairs of str"),
+        ("params", 5, "a mapping, a list of pairs, or a query as str"),
+        ("params", ["a"], "a mapping, a list of pairs, or a query as str"),
+        ("method", "", "the name of an HTTP method"),
+        ("method", "GET /\r\nX:", "the name of an HTTP method"),
+        ("method", 5, "the name of an HTTP method"),
+        ("method", None, "the name of an HTTP method"),
+        ("content", iter([b"pt_secret"]), "bytes or a str: an iterator could not be sent again"),
+        ("content", 5, "bytes or a str"),
+        ("idle_timeout", 0, "seconds above 0, or None for no limit"),
+        ("idle_timeout", -1.0, "seconds above 0, or None for no limit"),
+        ("idle_timeout", math.nan, "seconds above 0, or None for no limit"),
+        ("idle_timeout", math.inf, "seconds above 0, or None for no limit"),
+        ("idle_timeout", "75", "seconds above 0, or None for no limit"),
+        ("connect_timeout", 0, "seconds above 0"),
+        ("connect_timeout", None, "seconds above 0"),
+        ("max_frame_bytes", 0, "a whole number of bytes, 1 or more"),
+        ("max_frame_bytes", 1e6, "a whole number of bytes, 1 or more"),
+        ("last_event_id", 5, "a str"),
+        ("last_event_id", None, "a str"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_at_once(option: str, value: object, write: str) -> None:
+    options: dict[str, Any] = {"url": "http://h", option: value}
+    with pytest.raises(ConfigurationError) as caught:
+        frames(**options)
+    assert str(caught.value).startswith(f"{option} must be {write}")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [b"pt_secret", 5, asynchronous], ids=["bytes", "int", "coroutine"])
+def test_a_token_callable_that_returns_something_else_is_the_callers_mistake(
+    watch: Watch, answer: Any
+) -> None:
+    def token() -> Any:
+        return answer() if callable(answer) else answer
+
+    error = watch(frames("http://127.0.0.1:1", token=token)).failure()
+    assert isinstance(error, ConfigurationError)
+    assert str(error).startswith("what token() returns must be a str or None")
+    assert "secret" not in str(error)
 
 
 def test_a_port_that_cannot_exist_is_refused() -> None:
