@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import threading
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
@@ -18,6 +17,7 @@ from typing_extensions import TypeVar, Unpack, override
 from ctfy_rx import operators as op
 from ctfy_rx.catalogue import AchievementUnlocked, AnnouncementCreated, FlagCorrect, FlagWrong, Payload
 from ctfy_rx.connection import ClientFactory, FramesOptions, Token, frames
+from ctfy_rx.environment import url_and_token, with_environment
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.feed import StatusFeed
@@ -27,7 +27,6 @@ from ctfy_rx.loop import running_loop
 from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS
 from ctfy_rx.pipeline import Pipeline, once
 from ctfy_rx.reconnect import is_transient
-from ctfy_rx.request import origin, resolve
 from ctfy_rx.status import Closed, Dropped, Open, Status
 
 __all__ = ["EventStream", "events"]
@@ -272,9 +271,7 @@ class EventStream(ItemKeeping[Event[P]]):
         """The answers that finished a challenge, once for each team. See `operators.solved_challenges`."""
         return self._with(op.solved_challenges(max_keys=max_keys))
 
-    def distinct_by(
-        self, key: Callable[[Event[P]], Hashable], *, max_keys: int = DEFAULT_MAX_KEYS
-    ) -> Self:
+    def distinct_by(self, key: Callable[[Event[P]], Hashable], *, max_keys: int = DEFAULT_MAX_KEYS) -> Self:
         """The events whose `key` is not among those met last. See `operators.distinct_by`."""
         return self.derived(op.distinct_by(key, max_keys=max_keys)(self))
 
@@ -316,7 +313,7 @@ class EventStream(ItemKeeping[Event[P]]):
 
 
 def events(
-    url: str | None = None,
+    url: str | httpx.URL | None = None,
     *,
     token: Token = None,
     client_factory: ClientFactory | None = None,
@@ -343,7 +340,7 @@ def events(
     connection. It stays open for `linger` seconds after the last subscriber has left. `initial` to `retry_if`
     are those of `operators.retry_with_backoff`, all other options those of `frames`.
 
-    Raises `ConfigurationError` for what cannot work.
+    Raises `ConfigurationError` for what cannot work, TypeError for an option that does not exist.
 
     >>> stream = events("http://localhost:8100", token="pt_secret")
     >>> stream.status
@@ -351,8 +348,11 @@ def events(
     >>> solves = stream.solves().filter(lambda event: event.payload.solve_time_s < 60)
     >>> stream.close()
     """
-    if client_factory is None:
-        url, token = _from_environment(url, path, token)
+    url = None if url is None else str(url)
+    if client_factory is None or (url and not url.startswith("/")):
+        url, token = url_and_token(url, path, token)
+    elif callable(client_factory):
+        client_factory, token = with_environment(client_factory, token)
     source = frames(url, token=token, client_factory=client_factory, path=path, **options)
     reconnecting = partial(
         op.retry_with_backoff,
@@ -372,26 +372,6 @@ def events(
 
     pipeline = Pipeline(source.address, connection, autoconnect=autoconnect, linger=linger)
     return EventStream(pipeline, pipeline.events)
-
-
-def _from_environment(url: str | None, path: str | None, token: Token) -> tuple[str, Token]:
-    platform = os.environ.get("CTFY_PLATFORM_URL")
-    chosen = url or platform
-    if not chosen:
-        raise ConfigurationError(
-            'no URL: write events("http://localhost:8100"), the address of your platform, '
-            "or set CTFY_PLATFORM_URL"
-        )
-    if token is None and platform and _same_origin(resolve(chosen, path, ""), platform):
-        token = os.environ.get("CTFY_TOKEN")
-    return chosen, token
-
-
-def _same_origin(url: httpx.URL, platform: str) -> bool:
-    try:
-        return origin(url) == origin(httpx.URL(platform))
-    except httpx.InvalidURL:
-        return False
 
 
 def _is_coroutine_function(function: object) -> bool:

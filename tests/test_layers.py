@@ -24,7 +24,7 @@ ROWS = """
     answer transport loop
     drivers
     connection
-    hub
+    environment hub
     operators
     iterators
     fluent feed

@@ -128,3 +128,39 @@ def test_a_client_factory_makes_each_connections_client_and_its_base_url_counts(
         assert next(iterator).event == "announcement_created"
     until(lambda: all(client.is_closed for client in clients))
     assert len(clients) == 2
+
+
+@pytest.mark.parametrize(
+    ("base_url", "path", "opened"),
+    [
+        ("", None, "http://ctf.example/api/v1/events?token=pt_env"),
+        ("", "/stream", "http://ctf.example/stream?token=pt_env"),
+        ("http://ctf.example/api/v1", "/events", "http://ctf.example/api/v1/events?token=pt_env"),
+        ("http://other.example", None, "http://other.example/api/v1/events"),
+    ],
+)
+def test_a_factorys_client_without_a_base_url_goes_to_the_environments_platform(
+    base_url: str, path: str | None, opened: str, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    monkeypatch.setenv("CTFY_TOKEN", "pt_env")
+
+    def client() -> httpx.Client:
+        return httpx.Client(base_url=base_url, transport=server.transport)
+
+    stream = ctfy_rx.events(client_factory=client, path=path, auto_reconnect=False)
+    assert [event.event for event in stream] == ["hello"]
+    assert str(server.asked[-1].url) == opened
+
+
+def test_a_url_beside_a_factory_gets_the_environments_token_if_it_is_the_platforms(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    monkeypatch.setenv("CTFY_TOKEN", "pt_env")
+
+    def client() -> httpx.Client:
+        return httpx.Client(transport=server.transport)
+
+    list(ctfy_rx.events(httpx.URL("http://ctf.example"), client_factory=client, auto_reconnect=False))
+    assert str(server.asked[-1].url) == "http://ctf.example/api/v1/events?token=pt_env"
