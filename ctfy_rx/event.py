@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Generic, Literal, cast
 
 import msgspec
-from msgspec import UNSET
 from typing_extensions import TypeVar
 
 from ctfy_rx.catalogue import PAYLOADS, Payload
@@ -21,15 +20,18 @@ Origin = Literal["live", "log", "replay"]
 P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC0105 - Event[P]
 
 _REPR_LENGTH = 200
-_remember = msgspec.structs.force_setattr  # frozen for everybody else
+_ITEMS: tuple[Literal["event"], Literal["data"]] = ("event", "data")
 
 
-class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, repr_omit_defaults=True):
+class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, dict=True):
     """Something that happened in a contest: a name, data, and when.
 
     `text` is the payload as it came; `data`, `payload`, `at` and `received_at` are made from it when they are
     first read. `received` and `logged` are unix times in seconds. `log_id`, `team_id` and `team_name` are
     known of events that were read from the platform's activity log, and None where only a frame was seen.
+    ``msgspec.json.encode(event)`` gives what came and nothing that was made from it.
+
+    It can stand in for the dict that the platform's own SDK gives: ``event["data"]``, ``dict(event)``.
 
     >>> event = Event("flag_correct", '{"challenge_id": "pwn-1", "solve_time_s": 98.3}', received=0.0)
     >>> event.data["challenge_id"], event.payload.solve_time_s, event.at.isoformat()
@@ -45,13 +47,13 @@ class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, repr_omit_default
     logged: float | None = None
     team_id: str | None = None
     team_name: str | None = None
-    _data: Any = UNSET
-    _payload: Any = UNSET
 
     @classmethod
     def from_frame(cls, frame: Frame, *, received: float) -> Event[Payload]:
         """The event that `frame` means, received at the unix time `received` (seconds)."""
         return Event(frame.event, frame.data, frame.id, received)
+
+    # functools.cached_property would do, but takes a lock on Python 3.11, and three times as long.
 
     @property
     def data(self) -> Any:
@@ -60,9 +62,10 @@ class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, repr_omit_default
         >>> Event("note", "no { json").data
         'no { json'
         """
-        if self._data is UNSET:
-            _remember(self, "_data", _decoded(self.text))
-        return self._data
+        made = vars(self)
+        if "data" not in made:
+            made["data"] = _decoded(self.text)
+        return made["data"]
 
     @property
     def payload(self) -> P:
@@ -75,11 +78,12 @@ class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, repr_omit_default
         >>> Event("flag_wrong", '{"actor_name": "Mallory", "solve_time_s": "soon"}').payload.actor_name
         'Mallory'
         """
-        if self._payload is UNSET:
-            _remember(self, "_payload", self._decode_payload())
-        return cast("P", self._payload)
+        made = vars(self)
+        if "payload" not in made:
+            made["payload"] = self._decoded_payload()
+        return cast("P", made["payload"])
 
-    def _decode_payload(self) -> Payload:
+    def _decoded_payload(self) -> Payload:
         declared = PAYLOADS.get(self.event, Payload)
         try:
             return _decoder(declared).decode(self.text)
@@ -103,6 +107,20 @@ class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, repr_omit_default
         if key == "data":
             return self.data
         raise KeyError(key)
+
+    def __iter__(self) -> Iterator[Literal["event", "data"]]:
+        return iter(_ITEMS)
+
+    def __contains__(self, key: object) -> bool:
+        return key in _ITEMS
+
+    def keys(self) -> tuple[Literal["event"], Literal["data"]]:
+        """``"event"`` and ``"data"``: ``dict(event)`` is what the platform's own SDK gives."""
+        return _ITEMS
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """``event[key]``, or `default` for any other key."""
+        return self[key] if key in _ITEMS else default
 
     def _identity(self) -> tuple[object, ...]:
         return (

@@ -8,7 +8,9 @@ from threading import RLock
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
+from typing_extensions import override
 
+from ctfy_rx.loop import refuse_coroutine_functions
 from ctfy_rx.status import Closed, Dropped, Gap, Idle, Status
 
 __all__ = ["StatusFeed", "Teller"]
@@ -30,7 +32,9 @@ class StatusFeed(Observable[Status]):
 
     Changes come from many threads, and a subscriber may take its time or change the status itself. So news
     is queued under the lock, with those whom it concerns, and told outside of it, in order and by one thread
-    at a time: nobody who closes a stream waits for a subscriber.
+    at a time: the one that made the change, unless another is at it, which then tells this as well. So
+    ``stream.close()`` runs the subscribers of the status on the caller's thread, but waits for none that runs
+    on another.
     """
 
     def __init__(self) -> None:
@@ -81,6 +85,19 @@ class StatusFeed(Observable[Status]):
                 if not isinstance(self.current, Closed):
                     self._put(Idle())
         self._tell()
+
+    @override
+    def subscribe(
+        self,
+        on_next: abc.ObserverBase[Status] | abc.OnNext[Status] | None = None,
+        on_error: abc.OnError | None = None,
+        on_completed: abc.OnCompleted | None = None,
+        *,
+        scheduler: abc.SchedulerBase | None = None,
+    ) -> abc.DisposableBase:
+        """As reactivex's, but raises TypeError for a coroutine function."""
+        refuse_coroutine_functions(on_next, on_error, on_completed)
+        return super().subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
     def _subscribe_core(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ctfy_rx.errors import LoopClosed
 
-__all__ = ["LoopScheduler", "LoopTask", "on_loop", "running_loop"]
+__all__ = ["LoopScheduler", "LoopTask", "on_loop", "refuse_coroutine_functions", "running_loop"]
 
 T = TypeVar("T")
 
@@ -126,3 +127,17 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def refuse_coroutine_functions(*functions: object) -> None:
+    """Raise TypeError if one of them is a coroutine function: a callback that nobody awaits never runs."""
+    if any(map(_is_coroutine_function, functions)):
+        raise TypeError(
+            "subscribe() calls plain functions: for a coroutine write `await stream.each(handler)`, "
+            "or `async for item in to_async_iter(observable)`"
+        )
+
+
+def _is_coroutine_function(function: object) -> bool:
+    called = getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what is called
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)

@@ -74,7 +74,12 @@ class Gap(Status, frozen=True):
 
 
 class Dropped(Status, frozen=True):
-    """A consumer was too slow: the oldest of what waited for it were dropped, `total` so far."""
+    """A consumer was too slow: the oldest of what waited for it were dropped.
+
+    `total` counts those of this one consumer, from its start: another slow one on the same stream has a count
+    of its own, so the totals of a status may go back and forth. Each is told now and then, and at the
+    consumer's end; `Items.dropped` is exact at any moment.
+    """
 
     total: int
     state: ClassVar[str] = "dropped"

@@ -23,7 +23,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.feed import StatusFeed
 from ctfy_rx.fluent import ItemKeeping
 from ctfy_rx.iterators import AsyncItems, Items
-from ctfy_rx.loop import running_loop
+from ctfy_rx.loop import refuse_coroutine_functions, running_loop
 from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS
 from ctfy_rx.pipeline import Pipeline, once
 from ctfy_rx.reconnect import is_transient
@@ -109,10 +109,7 @@ class EventStream(ItemKeeping[Event[P]]):
         Raises `StreamClosed` after `close()`, and TypeError for a coroutine function: those go to `each`.
         """
         self._refuse_if_closed()
-        if any(map(_is_coroutine_function, (on_next, on_error, on_completed))):
-            raise TypeError(
-                "subscribe() calls plain functions: for a coroutine write `await stream.each(handler)`"
-            )
+        refuse_coroutine_functions(on_next, on_error, on_completed)
         return super().subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
     def _subscribe_core(
@@ -372,8 +369,3 @@ def events(
 
     pipeline = Pipeline(source.address, connection, autoconnect=autoconnect, linger=linger)
     return EventStream(pipeline, pipeline.events)
-
-
-def _is_coroutine_function(function: object) -> bool:
-    called = getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what is called
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)

@@ -226,6 +226,53 @@ def test_no_other_item_can_be_asked_for(key):
         Event("note", "[1]")[key]
 
 
+def test_an_event_becomes_the_dict_that_the_platforms_sdk_gives():
+    event = Event("note", "[1]")
+    assert dict(event) == {**event} == {"event": "note", "data": [1]}
+    assert list(event) == list(event.keys()) == ["event", "data"]
+
+
+def test_an_event_knows_its_items_as_the_dict_does():
+    event = Event("note", "[1]")
+    assert "event" in event
+    assert "data" in event
+    assert "payload" not in event
+    assert 0 not in event
+
+
+def test_get_gives_an_item_or_the_default():
+    event = Event("note", "[1]")
+    assert (event.get("event"), event.get("data")) == ("note", [1])
+    assert (event.get("id"), event.get("id", 7)) == (None, 7)
+
+
+def test_an_event_is_encoded_the_same_whatever_was_read_of_it_before():
+    fresh, read = (Event("flag_correct", '{"flag_id": "root"}', received=1.5) for _ in range(2))
+    assert read.payload.flag_id == read.data["flag_id"]
+    encoded = msgspec.json.encode(read)
+    assert encoded == msgspec.json.encode(fresh)
+    assert msgspec.json.decode(encoded) == {
+        "event": "flag_correct",
+        "text": '{"flag_id": "root"}',
+        "id": "",
+        "received": 1.5,
+        "origin": "live",
+        "log_id": None,
+        "logged": None,
+        "team_id": None,
+        "team_name": None,
+    }
+    assert msgspec.json.decode(encoded, type=Event) == read
+
+
+def test_a_changed_copy_of_an_event_that_was_read_has_data_of_its_own():
+    event = Event("flag_wrong", '{"actor_name": "Mallory"}')
+    assert event.payload.actor_name == event.data["actor_name"] == "Mallory"
+    changed = msgspec.structs.replace(event, event="flag_correct", text='{"flag_id": "root"}')
+    assert changed.data == {"flag_id": "root"}
+    assert changed.payload == FlagCorrect(flag_id="root")
+
+
 def test_times_are_aware_utc():
     event = Event("e", "{}", received=0.5)
     assert event.received_at == event.at == datetime(1970, 1, 1, 0, 0, 0, 500_000, UTC)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
+import sys
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import reactivex
 from reactivex import Subject
 
+import ctfy_rx
 from ctfy_rx import ConfigurationError, to_async_iter, to_iter
+from ctfy_rx.demo.handle import Platform
+from ctfy_rx.iterators import AsyncItems, Items
 
 from .stream.waiting import Background, soon, until
 
@@ -56,7 +63,8 @@ def test_a_full_buffer_drops_the_oldest_and_tells_how_many():
     emit(source, *range(12))
     source.on_completed()
     assert list(iterator) == [9, 10, 11]
-    assert told == [1, 2, 4, 8]
+    assert told == [1, 2, 4, 8, 9]
+    assert iterator.dropped == 9
 
 
 async def test_a_full_async_buffer_drops_the_oldest_and_tells_how_many():
@@ -66,7 +74,72 @@ async def test_a_full_async_buffer_drops_the_oldest_and_tells_how_many():
     emit(source, *range(12))
     source.on_completed()
     assert [item async for item in iterator] == [9, 10, 11]
-    assert told == [1, 2, 4, 8]
+    assert told == [1, 2, 4, 8, 9]
+    assert iterator.dropped == 9
+
+
+def test_the_drops_are_told_once_more_when_the_iterator_is_closed():
+    source: Subject[int] = Subject()
+    told: list[int] = []
+    iterator = to_iter(source, buffer=1, on_drop=told.append)
+    emit(source, *range(4))
+    assert (told, iterator.dropped) == ([1, 2], 3)
+    iterator.close()
+    iterator.close()
+    assert told == [1, 2, 3]
+
+
+async def test_the_drops_are_told_once_more_when_the_async_iterator_is_closed():
+    source: Subject[int] = Subject()
+    told: list[int] = []
+    iterator = to_async_iter(source, buffer=1, on_drop=told.append)
+    emit(source, *range(4))
+    assert (told, iterator.dropped) == ([1, 2], 3)
+    await iterator.aclose()
+    await iterator.aclose()
+    assert told == [1, 2, 3]
+
+
+def test_the_drops_are_told_once_more_when_the_source_fails():
+    source: Subject[int] = Subject()
+    told: list[int] = []
+    iterator = to_iter(source, buffer=1, on_drop=told.append)
+    emit(source, *range(4))
+    source.on_error(KeyError("gone"))
+    assert told == [1, 2, 3]
+    iterator.close()
+
+
+def test_a_total_that_was_told_already_is_not_told_again_at_the_end():
+    source: Subject[int] = Subject()
+    told: list[int] = []
+    iterator = to_iter(source, buffer=1, on_drop=told.append)
+    emit(source, *range(3))
+    source.on_completed()
+    iterator.close()
+    assert told == [1, 2]
+
+
+def test_an_on_drop_that_raises_loses_no_item_and_is_logged(caplog: pytest.LogCaptureFixture):
+    source: Subject[int] = Subject()
+    iterator = to_iter(source, buffer=2, on_drop=lambda total: 1 / 0)
+    emit(source, *range(6))
+    source.on_completed()
+    assert list(iterator) == [4, 5]
+    assert iterator.dropped == 4
+    assert "ZeroDivisionError" in caplog.text
+    assert {record.name for record in caplog.records} == {"ctfy_rx"}
+
+
+async def test_an_async_on_drop_that_raises_loses_no_item_and_is_logged(caplog: pytest.LogCaptureFixture):
+    source: Subject[int] = Subject()
+    iterator = to_async_iter(source, buffer=2, on_drop=lambda total: 1 / 0)
+    emit(source, *range(6))
+    source.on_completed()
+    assert [item async for item in iterator] == [4, 5]
+    assert iterator.dropped == 4
+    assert "ZeroDivisionError" in caplog.text
+    assert {record.name for record in caplog.records} == {"ctfy_rx"}
 
 
 def test_drops_that_nobody_asked_about_are_logged(caplog: pytest.LogCaptureFixture):
@@ -175,12 +248,13 @@ async def test_no_item_from_another_thread_is_lost_however_the_two_meet():
 async def test_the_drops_of_a_buffer_of_one_are_counted_however_the_threads_meet():
     total = 20_000
     source: Subject[int] = Subject()
-    iterator: Any = to_async_iter(source, buffer=1, on_drop=lambda _: None)
+    iterator = to_async_iter(source, buffer=1, on_drop=lambda _: None)
     producer = Background(lambda: (emit(source, *range(total)), source.on_completed()))
     async with asyncio.timeout(30):
         got = [item async for item in iterator]
     assert got == sorted(set(got))
     assert got[-1] == total - 1
+    assert len(got) + iterator.dropped == total
     await asyncio.to_thread(producer.join)
 
 
@@ -234,3 +308,163 @@ async def test_aclose_ends_a_loop_that_waits():
     await iterator.aclose()
     await soon(waiting.done)
     assert waiting.result() == []
+
+
+async def test_aclose_leaves_nothing_to_be_read():
+    source: Subject[int] = Subject()
+    iterator = to_async_iter(source)
+    emit(source, 1, 2)
+    await iterator.aclose()
+    assert [item async for item in iterator] == []
+
+
+# Several tasks on one iterator
+
+
+async def waiting_tasks(iterator: AsyncItems[int], count: int) -> list[asyncio.Task[Any]]:
+    """Tasks that each wait for one item already."""
+
+    async def one() -> int:
+        return await anext(iterator)
+
+    tasks = [asyncio.create_task(one()) for _ in range(count)]
+    await asyncio.sleep(0)
+    return tasks
+
+
+@pytest.mark.parametrize("threaded", [False, True], ids=["same thread", "another thread"])
+async def test_every_task_that_waits_gets_an_item_of_its_own(threaded: bool):
+    source: Subject[int] = Subject()
+    tasks = await waiting_tasks(to_async_iter(source), 3)
+    if threaded:
+        await asyncio.to_thread(emit, source, 1, 2, 3)
+    else:
+        emit(source, 1, 2, 3)
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*tasks) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("threaded", [False, True], ids=["same thread", "another thread"])
+async def test_the_end_wakes_every_task_that_waits(threaded: bool):
+    source: Subject[int] = Subject()
+    tasks = await waiting_tasks(to_async_iter(source), 3)
+    if threaded:
+        await asyncio.to_thread(source.on_completed)
+    else:
+        source.on_completed()
+    async with asyncio.timeout(5):
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(end) for end in ends] == [StopAsyncIteration] * 3
+
+
+async def test_aclose_wakes_every_task_that_waits():
+    iterator: AsyncItems[int] = to_async_iter(reactivex.never())
+    tasks = await waiting_tasks(iterator, 3)
+    await iterator.aclose()
+    async with asyncio.timeout(5):
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(end) for end in ends] == [StopAsyncIteration] * 3
+
+
+async def test_a_task_that_was_cancelled_takes_no_wake_up_from_the_others():
+    source: Subject[int] = Subject()
+    first, second = await waiting_tasks(to_async_iter(source), 2)
+    first.cancel()
+    await asyncio.wait([first])
+    source.on_next(1)
+    assert await asyncio.wait_for(second, 5) == 1
+
+
+async def test_a_task_that_is_cancelled_when_its_item_has_come_leaves_it_to_another():
+    source: Subject[int] = Subject()
+    first, second = await waiting_tasks(to_async_iter(source), 2)
+    source.on_next(1)
+    first.cancel()
+    assert await asyncio.wait_for(second, 5) == 1
+
+
+async def test_several_tasks_share_the_items_of_another_thread_and_lose_none():
+    total = 20_000
+    source: Subject[int] = Subject()
+    iterator = to_async_iter(source)
+
+    async def collect() -> list[int]:
+        got: list[int] = []
+        async for item in iterator:
+            got.append(item)
+            await asyncio.sleep(0)
+        return got
+
+    producer = Background(lambda: (emit(source, *range(total)), source.on_completed()))
+    async with asyncio.timeout(30):
+        shares = await asyncio.gather(*(collect() for _ in range(4)))
+    assert sorted(item for share in shares for item in share) == list(range(total))
+    await asyncio.to_thread(producer.join)
+
+
+# Interrupted loops, whose traceback somebody keeps, as a notebook does
+
+
+@pytest.fixture
+def ctrl_c(p: Platform) -> Iterator[None]:
+    """Ctrl-C, pressed when the main thread waits for an item of an open connection."""
+    waits = Items.__next__.__code__
+    main = threading.main_thread().ident or 0
+
+    def press() -> None:
+        until(lambda: p.connections == 1)
+        until(lambda: sys._current_frames()[main].f_code is waits)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    pressing = Background(press)
+    yield
+    pressing.join()
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_in_a_loop_closes_the_connection_though_its_traceback_is_kept(p: Platform):
+    def loop() -> None:
+        for _ in ctfy_rx.events(p.url):
+            pass
+
+    with pytest.raises(KeyboardInterrupt) as kept:
+        loop()
+    assert p.opened == 1
+    until(lambda: p.connections == 0)
+    assert kept.traceback
+
+
+async def test_a_cancelled_async_loop_closes_the_connection_though_its_traceback_is_kept(p: Platform):
+    async def loop() -> None:
+        async for _ in ctfy_rx.events(p.url):
+            pass
+
+    looping = asyncio.create_task(loop())
+    await soon(lambda: p.connections == 1)
+    looping.cancel()
+    with pytest.raises(asyncio.CancelledError) as kept:
+        await looping
+    await soon(lambda: p.connections == 0)
+    assert kept.traceback
+
+
+async def test_one_wait_on_an_iterator_that_nobody_else_holds_gets_its_item():
+    source: Subject[int] = Subject()
+    waiting = asyncio.ensure_future(anext(to_async_iter(source)))
+    await asyncio.sleep(0)
+    gc.collect()
+    source.on_next(1)
+    assert await asyncio.wait_for(waiting, 5) == 1
+
+
+async def test_an_iterator_survives_the_timeout_of_a_wait():
+    source: Subject[int] = Subject()
+    iterator = to_async_iter(source)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await anext(iterator)
+    assert len(source.observers) == 1
+    source.on_next(1)
+    assert await anext(iterator) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from typing import Any
 
 import httpx
 import pytest
@@ -141,6 +143,30 @@ def test_close_does_not_wait_for_a_status_subscriber_that_blocks():
     until(lambda: seen == ["idle", "connecting", "waiting", "closed"])
 
 
+def test_close_runs_a_status_subscriber_on_its_own_thread_where_none_is_at_it():
+    stream = ctfy_rx.events(SILENT)
+    told: list[tuple[str, threading.Thread]] = []
+    stream.status.subscribe(lambda status: told.append((status.state, threading.current_thread())))
+    stream.close()
+    assert told[-1] == ("closed", threading.current_thread())
+
+
+async def _handler(_: object) -> None: ...
+
+
+class _Handler:
+    async def __call__(self, _: object) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [_handler, _Handler(), functools.partial(_handler)])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_subscribing_a_coroutine_function_to_the_status_is_an_error(handler: object, place: int):
+    handlers: list[Any] = [None, None, None]
+    handlers[place] = handler
+    with pytest.raises(TypeError, match="plain functions"):
+        StatusFeed().subscribe(*handlers)
+
+
 def test_a_change_made_by_a_status_subscriber_comes_after_the_one_that_it_was_told():
     feed = StatusFeed()
     first: list[Status] = []
@@ -194,4 +220,5 @@ def test_drops_of_a_slow_loop_are_told_with_their_count():
     stream.connect()
     assert [status.total for status in seen if isinstance(status, Dropped)] == [1, 2, 4, 8]
     iterator.close()
+    assert seen[-1] == Dropped(iterator.dropped) == Dropped(12)
     stream.close()

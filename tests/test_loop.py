@@ -1,0 +1,69 @@
+"""Work on an event loop, from whatever thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ctfy_rx.loop import LoopScheduler
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that runs on a thread of its own."""
+    running = asyncio.new_event_loop()
+    thread = threading.Thread(target=running.run_forever)
+    thread.start()
+    yield running
+    running.call_soon_threadsafe(running.stop)
+    thread.join(PATIENCE)
+    running.close()
+
+
+def test_work_from_another_thread_runs_on_the_loop(loop):
+    done = threading.Event()
+    LoopScheduler(loop).schedule(lambda *_: done.set())
+    assert done.wait(PATIENCE)
+
+
+async def test_work_on_the_loops_own_thread_runs_when_it_is_due():
+    done = asyncio.Event()
+    LoopScheduler(asyncio.get_running_loop()).schedule_relative(0.01, lambda *_: done.set())
+    assert not done.is_set()
+    await asyncio.wait_for(done.wait(), PATIENCE)
+
+
+def test_what_is_disposed_while_the_loop_is_busy_does_not_wait_for_it_and_never_runs(loop):
+    busy, free, idle = threading.Event(), threading.Event(), threading.Event()
+    ran: list[str] = []
+    scheduled = LoopScheduler(loop).schedule_relative(0.0, lambda *_: ran.append("ran"))
+    scheduled_later = LoopScheduler(loop).schedule_relative(0.05, lambda *_: ran.append("ran later"))
+    scheduled.dispose()
+
+    def block() -> None:
+        busy.set()
+        free.wait(PATIENCE)
+
+    loop.call_soon_threadsafe(block)
+    assert busy.wait(PATIENCE)
+
+    async def dispose_on_another_loop() -> None:
+        scheduled_later.dispose()
+
+    asyncio.run(dispose_on_another_loop())  # would never return if it waited for the busy one
+    free.set()
+    LoopScheduler(loop).schedule_relative(0.1, lambda *_: idle.set())
+    assert idle.wait(PATIENCE)
+    assert "ran later" not in ran
+
+
+def test_disposing_after_the_loop_has_closed_is_no_error():
+    loop = asyncio.new_event_loop()
+    scheduled = LoopScheduler(loop).schedule_relative(1.0, lambda *_: None)
+    loop.close()
+    scheduled.dispose()
