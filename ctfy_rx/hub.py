@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 from reactivex import abc
 from reactivex.disposable import SerialDisposable, SingleAssignmentDisposable
 
+from ctfy_rx.errors import CtfyRxError
+
 __all__ = ["Hub", "complete"]
 
 T = TypeVar("T")
@@ -105,9 +107,11 @@ class Hub(Generic[T]):
         for observer in observers:
             try:
                 end.tell(observer)
-            except Exception:  # noqa: BLE001 - whatever it is, it is reported
-                _log.exception(
-                    "a subscriber did not handle the end of its stream: give subscribe() an on_error"
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+                _log.error(
+                    "a subscriber did not handle the end of its stream, %r: give subscribe() an on_error",
+                    error,
+                    exc_info=not isinstance(error, CtfyRxError),  # ours say all that there is to say
                 )
 
 

@@ -113,7 +113,9 @@ def _unused(url: str, env: Mapping[str, str], logins: Logins) -> list[str]:
     """Why a token that is there was not taken."""
     notes = [logins.problem] if logins.problem else []
     if env.get("CTFY_TOKEN") and _token_of(env, url) is None:
-        notes.append("CTFY_TOKEN is not sent: it belongs to the platform that CTFY_PLATFORM_URL names")
+        notes.append(
+            "CTFY_TOKEN is not sent: set CTFY_PLATFORM_URL to this platform's URL, to say whose token it is"
+        )
     return notes
 
 

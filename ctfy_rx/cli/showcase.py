@@ -46,6 +46,7 @@ class Showcase:
         """Serve the contest, and say how to watch it."""
         with self._playing(self.port or SERVED_AT) as platform:
             self.screen.show(_introduction(platform))
+            self._tell_the_end_of(platform, unless=threading.Event())
             threading.Event().wait(self.seconds)
 
     @contextmanager
