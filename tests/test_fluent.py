@@ -124,6 +124,8 @@ def overridden() -> set[str]:
         "__orig_bases__",
         "__parameters__",
         "__abstractmethods__",
+        "__firstlineno__",  # these two from Python 3.13 on
+        "__static_attributes__",
     }
     return {
         name for name in mine & theirs if not name.startswith("_abc") and name != "_subscribe_core"
