@@ -1,0 +1,47 @@
+"""What `EventStream.scoreboard` gives: the boards, and a wall of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reactivex import Observable, abc
+
+from ctfy_rx.contest.values import Scoreboard
+from ctfy_rx.stats import Stats
+from ctfy_rx.status import Status
+
+if TYPE_CHECKING:
+    from ctfy_rx.notebook import LiveView
+    from ctfy_rx.notebook.painting import Watched
+
+__all__ = ["Boards"]
+
+
+class Boards(Observable[Scoreboard]):
+    """The boards of a contest, on the connection of `stream`."""
+
+    def __init__(self, boards: Observable[Scoreboard], stream: Watched) -> None:
+        super().__init__()
+        self._boards = boards
+        self._stream = stream
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[Scoreboard], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return self._boards.subscribe(observer, scheduler=scheduler)
+
+    @property
+    def status(self) -> Observable[Status]:
+        """That of the stream."""
+        return self._stream.status
+
+    @property
+    def stats(self) -> Stats:
+        """Those of the stream."""
+        return self._stream.stats
+
+    def live(self, *, teams: int = 20) -> LiveView:
+        """A score wall of the `teams` best, in this cell or on this terminal. See `notebook.live`."""
+        from ctfy_rx.notebook import ScoreWall, live  # noqa: PLC0415 - loaded by those who look
+
+        return live(self, ScoreWall(teams=teams))

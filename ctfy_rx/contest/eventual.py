@@ -1,0 +1,60 @@
+"""`Eventual`: one item that is to come, to be waited for, awaited or subscribed to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+from reactivex import Observable, abc
+from typing_extensions import override
+
+from ctfy_rx.errors import StreamClosed
+from ctfy_rx.iterators import AsyncItems, Items
+
+__all__ = ["Eventual"]
+
+T = TypeVar("T", covariant=True)  # noqa: PLC0105 - as reactivex names it
+
+
+class Eventual(Observable[T]):
+    """The first item of `source`: ``await it``, ``it.wait()``, or subscribe to it. Nothing happens before.
+    `refuse_to_block` raises where `wait` would wait for what its own thread is to do.
+
+    >>> import reactivex
+    >>> Eventual(reactivex.of(7, 8)).wait()
+    7
+    """
+
+    def __init__(self, source: Observable[T], refuse_to_block: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._source = source
+        self._refuse_to_block = refuse_to_block
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return self._source.subscribe(observer, scheduler=scheduler)
+
+    def wait(self) -> T:
+        """Block until it comes.
+
+        Raises what the source fails with, `StreamClosed` if it ends before.
+        """
+        self._refuse_to_block()
+        with Items(self) as items:
+            for item in items:
+                return item
+        raise StreamClosed(_ENDED)
+
+    @override
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._come().__await__()
+
+    async def _come(self) -> T:
+        async with AsyncItems(self) as items:
+            async for item in items:
+                return item
+        raise StreamClosed(_ENDED)
+
+
+_ENDED = "the stream ended before it came"

@@ -1,0 +1,188 @@
+"""The small parts: turns, `alongside`, `isolated`, `Eventual`; and that a slow platform holds up nobody."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import pytest
+import reactivex
+from reactivex import Observable, Subject
+
+import ctfy_rx
+from ctfy_rx.contest.alongside import alongside
+from ctfy_rx.contest.eventual import Eventual
+from ctfy_rx.contest.isolated import isolated
+from ctfy_rx.demo.handle import Platform
+from ctfy_rx.errors import ConnectionFailed, StreamClosed
+from ctfy_rx.testing import solve, stream_of, wrong
+from ctfy_rx.turns import Turns
+
+from ..operators.marbles import Marbles
+from ..stream.waiting import until
+
+
+def test_turns_are_taken_one_at_a_time_from_whatever_threads():
+    turns, done = Turns(), []
+    inside, most = [0], [0]
+
+    def act(number: int) -> None:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        done.append(number)
+        inside[0] -= 1
+
+    threads = [
+        threading.Thread(target=lambda n=n: [turns.take(lambda: act(n)) for _ in range(200)])
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    until(lambda: len(done) == 800)
+    assert most == [1]
+
+
+def test_a_turn_that_raises_gives_the_next_one_its_turn():
+    turns, done = Turns(), []
+    with pytest.raises(ZeroDivisionError):
+        turns.take(lambda: 1 / 0)
+    turns.take(lambda: done.append(1))
+    assert done == [1]
+
+
+def test_alongside_ends_with_its_source():
+    m = Marbles()
+    source = "--a---b--|"
+    other = "---x--------y"
+    expect = "--ax--b--|"
+    m.play(source, alongside(m.hot(other)), expect)
+
+
+def test_alongside_goes_on_when_the_other_completes_and_fails_when_it_fails():
+    m = Marbles()
+    m.play("--a---b--|", alongside(m.hot("---x|")), "--ax--b--|")
+    m = Marbles(error=ConnectionFailed("down"))
+    m.play("--a---b--|", alongside(m.hot("---#")), "--a#")
+
+
+def test_a_subscriber_that_raises_is_reported_and_goes_on(caplog: pytest.LogCaptureFixture):
+    seen: list[int] = []
+
+    def raising(item: int) -> None:
+        seen.append(item)
+        raise ValueError("a bug of the app")
+
+    with caplog.at_level(logging.ERROR, "ctfy_rx"):
+        isolated(reactivex.of(1, 2)).subscribe(raising)
+    assert seen == [1, 2]
+    assert "a bug of the app" in caplog.text
+    assert len(caplog.records) == 2
+
+
+def test_an_error_that_nobody_handles_is_reported(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.ERROR, "ctfy_rx"):
+        isolated(reactivex.throw(ConnectionFailed("down"))).subscribe()
+    assert "give subscribe() an on_error" in caplog.text
+
+
+async def test_an_eventual_can_be_awaited_waited_for_and_subscribed_to():
+    seven = Eventual(reactivex.of(7, 8))
+    seen: list[int] = []
+    seven.subscribe(seen.append)
+    assert (await seven, seven.wait(), seen) == (7, 7, [7, 8])
+
+
+async def test_an_eventual_that_never_comes_is_an_error():
+    with pytest.raises(StreamClosed):
+        await Eventual(reactivex.empty())
+    with pytest.raises(StreamClosed):
+        Eventual(reactivex.empty()).wait()
+    with pytest.raises(ConnectionFailed):
+        await Eventual(reactivex.throw(ConnectionFailed("down")))
+
+
+def test_opened_is_the_moment_from_which_everything_is_heard(p: Platform):
+    with ctfy_rx.events(p.url, token=p.admin_token) as stream:
+        seen: list[str] = []
+        stream.subscribe(lambda event: seen.append(event.event))
+        assert isinstance(stream.opened().wait(), ctfy_rx.Open)
+        p.solve(team=0, challenge=0)
+        until(lambda: "flag_correct" in seen)
+
+
+def test_opened_fails_as_the_stream_does():
+    with (
+        ctfy_rx.events("http://127.0.0.1:9", auto_reconnect=False) as stream,
+        pytest.raises(ConnectionFailed),
+    ):
+        stream.opened().wait()
+
+
+def test_a_platform_that_does_not_tell_names_holds_up_no_event(p: Platform, monkeypatch: pytest.MonkeyPatch):
+    silent: Subject[Any] = Subject()
+    with ctfy_rx.events(p.url, token=p.admin_token) as stream:
+        monkeypatch.setattr(stream._pipeline, "ask", lambda *_, **__: silent)
+        seen: list[Any] = []
+        stream.named().subscribe(seen.append)
+        stream.opened().wait()
+        p.solve(team=0, challenge=0)
+        until(lambda: [event for event in seen if event.event == "flag_correct"])
+        assert silent.observers
+        [answer] = [event for event in seen if event.event == "flag_correct"]
+        assert (answer.challenge_name, answer.team_name) == (p.challenges[0].id, p.teams[0].name)
+    until(lambda: not silent.observers)
+
+
+def test_streams_from_elsewhere_have_what_needs_no_platform():
+    events = [solve("Red"), solve("Red"), wrong("Blue"), wrong("Blue")]
+    assert [event.data["first_blood"] for event in stream_of(*events).first_bloods()] == ["challenge"]
+    assert len(list(ctfy_rx.to_iter(stream_of(*events).burst(2, within=60.0)))) == 1
+    assert [event.challenge_name for event in stream_of(solve(challenge="pwn-1")).named()] == ["pwn-1"]
+    assert list(stream_of(*events).alerts()) == []
+
+
+def test_what_needs_a_platform_says_so_where_there_is_none():
+    errors: list[Exception] = []
+    board: Observable[Any] = stream_of(solve()).scoreboard("final")
+    board.subscribe(on_error=errors.append)
+    until(lambda: errors)
+    assert "not that of a platform" in str(errors[0])
+
+
+def test_alerts_tell_of_our_own_gaps(p: Platform):
+    with ctfy_rx.events(p.url, token=p.admin_token, initial=0.05) as stream:
+        seen: list[Any] = []
+        stream.alerts().subscribe(seen.append)
+        stream.opened().wait()
+        p.drop_connections()
+        until(lambda: seen)
+        assert seen[0].event == "stream_gap"
+        assert set(seen[0].data) == {"seconds", "logged"}
+
+
+def test_close_ends_whatever_came_of_the_stream(p: Platform):
+    stream = ctfy_rx.events(p.url, token=p.admin_token)
+    box = p.instance_started(team=0, challenge=0).detail["instance_id"]
+    ended: list[str] = []
+    sources: dict[str, Observable[Any]] = {
+        "named": stream.named(),
+        "first_bloods": stream.first_bloods(),
+        "alerts": stream.alerts(),
+        "announcements": stream.announcements(),
+        "scoreboard": stream.scoreboard(),
+        "burst": stream.burst(2, within=1.0),
+        "rate": stream.rate(1.0),
+        "opened": stream.opened(),
+        "shared_flags": stream.shared_flags(),
+        "polled": stream.first_bloods(poll=True),
+    }
+    for name, source in sources.items():
+        source.subscribe(on_error=print, on_completed=lambda name=name: ended.append(name))
+    waits = stream.instance(box)
+    waits.events().subscribe(on_completed=lambda: ended.append("box"))
+    p.wait_for_connections(1)
+    stream.close()
+    until(lambda: set(ended) == {*sources, "box"})
