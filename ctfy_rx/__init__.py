@@ -14,11 +14,17 @@
 >>> stream.close()
 """
 
+import typing
+
 from ctfy_rx import operators
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection import Frames, frames
+from ctfy_rx.contest.values import Instance, Scoreboard, Service, Standing
 from ctfy_rx.errors import (
+    BadRecording,
     BadRedirect,
+    BrokerRefused,
+    BufferOverflow,
     CertificateRejected,
     ConfigurationError,
     ConnectionFailed,
@@ -26,24 +32,43 @@ from ctfy_rx.errors import (
     CtfyRxError,
     FrameTooLarge,
     HttpError,
+    InstanceFailed,
+    LogShifted,
+    LogUnavailable,
     LoopClosed,
     MissingExtra,
+    NeedsAdmin,
     NotAnEventStream,
+    RecordingFailed,
     StreamClosed,
     TokenRefused,
     TooManyStreams,
 )
 from ctfy_rx.event import Event
+from ctfy_rx.events import events
+from ctfy_rx.history import history
 from ctfy_rx.iterators import to_async_iter, to_iter
+from ctfy_rx.operators.suspicion import Burst
 from ctfy_rx.reconnect import is_transient
+from ctfy_rx.recording import Recording
+from ctfy_rx.replay import replay
 from ctfy_rx.sse import Frame, FrameDecoder
-from ctfy_rx.status import Closed, Connecting, Dropped, Gap, Idle, Open, Status, Waiting
-from ctfy_rx.stream import EventStream, events
+from ctfy_rx.stats import Stats
+from ctfy_rx.status import Closed, Connecting, Dropped, Gap, Idle, Lagging, Late, Open, Status, Waiting
+from ctfy_rx.stream import EventStream
+from ctfy_rx.table import Events
+
+if typing.TYPE_CHECKING:
+    from ctfy_rx.relay import from_nats
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BadRecording",
     "BadRedirect",
+    "BrokerRefused",
+    "BufferOverflow",
+    "Burst",
     "CertificateRejected",
     "Closed",
     "ConfigurationError",
@@ -54,6 +79,7 @@ __all__ = [
     "Dropped",
     "Event",
     "EventStream",
+    "Events",
     "Frame",
     "FrameDecoder",
     "FrameTooLarge",
@@ -61,11 +87,24 @@ __all__ = [
     "Gap",
     "HttpError",
     "Idle",
+    "Instance",
+    "InstanceFailed",
+    "Lagging",
+    "Late",
+    "LogShifted",
+    "LogUnavailable",
     "LoopClosed",
     "MissingExtra",
+    "NeedsAdmin",
     "NotAnEventStream",
     "Open",
     "Payload",
+    "Recording",
+    "RecordingFailed",
+    "Scoreboard",
+    "Service",
+    "Standing",
+    "Stats",
     "Status",
     "StreamClosed",
     "TokenRefused",
@@ -73,8 +112,20 @@ __all__ = [
     "Waiting",
     "events",
     "frames",
+    "from_nats",
+    "history",
     "is_transient",
     "operators",
+    "replay",
     "to_async_iter",
     "to_iter",
 ]
+
+
+def __getattr__(name: str) -> typing.Any:
+    # PEP 562. The relay is a tenth of the package, and few programs need it.
+    if name == "from_nats":
+        from ctfy_rx.relay import from_nats  # noqa: PLC0415
+
+        return from_nats
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import httpx
 
+from ctfy_rx.decoding import unknown_coding
 from ctfy_rx.errors import (
     CertificateRejected,
     ConfigurationError,
@@ -32,10 +33,12 @@ _TOO_MANY_STREAMS_WAIT = 60.0
 
 
 def is_event_stream(response: Any) -> bool:
-    """Whether the response opens a stream: 200 with ``text/event-stream``, in any case, with any
-    parameters."""
+    """Whether the response opens a stream: 200 with ``text/event-stream``, in any case, with any parameters,
+    in a content coding that can be undone."""
     essence = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return bool(response.status_code == httpx.codes.OK) and essence == "text/event-stream"
+    if response.status_code != httpx.codes.OK or essence != "text/event-stream":
+        return False
+    return unknown_coding(response.headers) is None
 
 
 def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: float) -> HttpError:
@@ -56,17 +59,24 @@ def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: 
             retry_after = max(retry_after or 0.0, _TOO_MANY_STREAMS_WAIT)
         case 204:
             kind, says = NotAnEventStream, "the server has no events to send and asks not to come back"
+        case 200 if coding := unknown_coding(response.headers):
+            kind, text = NotAnEventStream, ""
+            says = (
+                f"its content is coded as {coding!r}, which cannot be undone and was not asked for: a proxy?"
+            )
         case _ if response.is_success:
             received = headers.get("content-type", "no content type")
             kind, says = (
                 NotAnEventStream,
                 f"expected 200 with text/event-stream, received {received}: a login page, or the wrong URL?",
             )
+        case 400 if "https port" in text.lower():  # so nginx and Apache say
+            says = "it speaks TLS: write https://"
         case _ if response.is_server_error:
             says = "the server cannot serve the stream now"
         case _:
             says = "the server refuses the request: see the body of this error for its reasons"
-    message = f"{address} answered {status}: {says}"
+    message = f"{address} answered {status}: {_shown(says)}"
     return kind(message, status=status, headers=headers, body=text, retry_after=retry_after)
 
 
@@ -100,24 +110,51 @@ def translated(error: Exception, *, address: str, secrets: Secrets) -> Exception
     """Our error for one of httpx's (or httpx2's: they are told by their names); any other comes back as it
     is."""
     names = {class_.__name__ for class_ in type(error).__mro__}
-    if isinstance(error, UnicodeError):  # from the resolver
-        return ConnectionFailed(f"could not connect to {address}: its host name cannot be resolved")
-    if isinstance(error, CtfyRxError) or not names & {"HTTPError", "StreamError", "InvalidURL"}:
+    if isinstance(error, CtfyRxError) or not names & {
+        "HTTPError",
+        "StreamError",
+        "InvalidURL",
+        "UnicodeError",
+    }:
         return error
-    detail = secrets.hidden(str(error)).rstrip(".") or type(error).__name__
+    said = str(error)
+    detail = _shown(secrets.hidden(said)).rstrip(".") or type(error).__name__
     if _is_certificate_error(error):
         return CertificateRejected(
             f"the certificate of {address} is not trusted: {detail}; pass verify= if it is your own"
         )
+    hint = next((says for sign, says in _WRONG_SCHEME.items() if sign in said), None)
+    if hint is not None:
+        return ConnectionFailed(f"{address} {hint}")
     if "LocalProtocolError" in names:  # its text repeats the offending header, which may be a secret
         return ConfigurationError(f"the request to {address} breaks HTTP: check headers= and content=")
-    for name, (kind, says) in _TRANSLATIONS.items():
-        if name in names:
-            return kind(says.format(address=address, detail=detail))
-    return ConnectionFailed(f"the connection to {address} failed: {detail}")
+    known = (_TRANSLATIONS[name] for name in _TRANSLATIONS if name in names)
+    kind, says = next(known, (ConnectionFailed, "the connection to {address} failed: {detail}"))
+    return kind(says.format(address=address, detail=detail))
+
+
+_PLAIN = "speaks plain HTTP, or nothing that is known: write http://"
+_WRONG_SCHEME = {
+    "WRONG_VERSION_NUMBER": _PLAIN,
+    "RECORD_LAYER_FAILURE": _PLAIN,  # the same, said by OpenSSL 3.2 and later
+    "record layer failure": _PLAIN,
+    # What h11 says of control characters in the place of a status line: the first byte of a TLS alert is one.
+    "illegal request line": "does not answer in HTTP: if it speaks TLS, write https://",
+}
+_LONGEST_DETAIL = 300  # characters
+
+
+def _shown(text: str) -> str:
+    """`text` for a message: what a server puts in it must not reach a terminal as a command, nor fill it."""
+    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[:_LONGEST_DETAIL])
+    return printable + ("…" if len(text) > _LONGEST_DETAIL else "")
 
 
 _TRANSLATIONS: dict[str, tuple[Callable[[str], CtfyRxError], str]] = {
+    "UnicodeError": (  # from the resolver
+        ConnectionFailed,
+        "could not connect to {address}: its host name cannot be resolved",
+    ),
     "ConnectTimeout": (ConnectionTimedOut, "{address} did not accept the connection in time"),
     "ReadTimeout": (ConnectionTimedOut, "{address} has been silent for too long (idle_timeout)"),
     "TimeoutException": (ConnectionTimedOut, "{address} did not answer in time"),
@@ -127,7 +164,7 @@ _TRANSLATIONS: dict[str, tuple[Callable[[str], CtfyRxError], str]] = {
     "ProxyError": (ConnectionFailed, "the proxy refused to connect to {address}: {detail}"),
     "UnsupportedProtocol": (ConfigurationError, "{address} is no http or https URL"),
     "InvalidURL": (ConfigurationError, "{address} is no usable URL"),
-    "DecodingError": (ConnectionFailed, "{address} sent content that cannot be decompressed"),
+    "DecodingError": (ConnectionFailed, "{address} sent content that cannot be decompressed: {detail}"),
 }
 
 

@@ -11,6 +11,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, cast
 
 import httpx
@@ -22,9 +23,11 @@ from typing_extensions import Unpack
 from ctfy_rx.drivers import LoopDriver, ThreadDriver
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.loop import running_loop
-from ctfy_rx.reconnect import Session
+from ctfy_rx.network import join_chunks
+from ctfy_rx.reconnect import UNASKED, Session, Unasked
 from ctfy_rx.redaction import Secrets
-from ctfy_rx.request import EventRequest, bare, check, resolve
+from ctfy_rx.request import EventRequest, api_root, bare, check, resolve
+from ctfy_rx.rest import Root
 from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
 from ctfy_rx.transport import ClientMaker, ClientOptions, add_token
 
@@ -193,24 +196,35 @@ class Frames(Observable[Frame]):
         def subscribe(
             observer: abc.ObserverBase[Frame], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            on_next = observer.on_next
+
+            def each(frames: list[Frame]) -> None:
+                for frame in frames:
+                    on_next(frame)
+
+            batches = self.connect_in_batches(session)
+            return batches.subscribe(each, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+        return Observable(subscribe)
+
+    def connect_in_batches(self, session: Session) -> Observable[list[Frame]]:
+        """As `connect`; the frames that one read of the socket completed come together."""
+
+        def subscribe(
+            observer: abc.ObserverBase[list[Frame]], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
             loop = loop_of(scheduler)
-            client = self._make_client(asynchronous=loop is not None)
+            client = self.client(asynchronous=loop is not None)
             decoder = FrameDecoder(max_frame_bytes=self._max_frame_bytes, last_event_id=session.last_event_id)
-            if not hasattr(client, "is_closed"):
-                raise ConfigurationError(
-                    "client_factory must return an httpx.Client or an httpx.AsyncClient, "
-                    f"not {type(client).__name__}"
-                )
-            if client.is_closed:
-                raise ConfigurationError("client_factory must return a new client at each call")
+            prepare = partial(self._prepare, session)
             if not hasattr(client, "aclose"):
-                thread = ThreadDriver(client, self._prepare, session, decoder, observer, address=self.address)
+                thread = ThreadDriver(client, prepare, session, decoder, observer, address=self.address)
                 thread.start()
                 return Disposable(thread.dispose)
             session.loop = loop or session.loop or running_loop()
             if session.loop is None:
                 raise ConfigurationError(_NO_LOOP)
-            task = LoopDriver(client, self._prepare, session, decoder, observer, address=self.address)
+            task = LoopDriver(client, prepare, session, decoder, observer, address=self.address)
             task.start(session.loop)
             return Disposable(task.dispose)
 
@@ -221,17 +235,56 @@ class Frames(Observable[Frame]):
     ) -> abc.DisposableBase:
         return self.connect(self.session()).subscribe(observer, scheduler=scheduler)
 
-    def _make_client(self, *, asynchronous: bool) -> Any:
+    def client(self, *, asynchronous: bool) -> Any:
+        """A new client, as each connection gets one."""
         make = self._client_factory
-        return make.client(asynchronous=asynchronous) if isinstance(make, ClientMaker) else make()
+        client: Any = make.client(asynchronous=asynchronous) if isinstance(make, ClientMaker) else make()
+        if not hasattr(client, "is_closed"):
+            raise ConfigurationError(
+                "client_factory must return an httpx.Client or an httpx.AsyncClient, "
+                f"not {type(client).__name__}"
+            )
+        if client.is_closed:
+            raise ConfigurationError("client_factory must return a new client at each call")
+        return client
 
-    def _prepare(self, client: Any) -> tuple[EventRequest, Secrets]:
-        url = resolve(self._url, self._path, str(client.base_url))
-        request, token_in_url = self._request.at(url, client)
-        token = _asked(self._token) or token_in_url
+    @property
+    def makes_clients(self) -> bool:
+        """Whether clients are of our making, and so of either kind."""
+        return isinstance(self._client_factory, ClientMaker)
+
+    def public_root(self, client: Any) -> Root | None:
+        """Where the platform's other routes begin for who shows no token of ours; None where the stream is
+        not that of a platform."""
+        request, _ = self._request_of(client)
+        url = api_root(request.url)
+        return None if url is None else Root(url, "", request.connect_timeout, request.idle_timeout)
+
+    def root(self, client: Any, session: Session) -> Root | None:
+        """Where the platform's other routes begin for the token of this attempt, which `client` is to make.
+
+        None without a token, where the stream is not that of a platform, and where the caller's own
+        credentials stand in the header that the token would need.
+        """
+        request, token_in_url = self._request_of(client)
+        session.token = _asked(self._token)
+        token = session.token or token_in_url
+        url = api_root(request.url)
+        if not token or url is None or request.has_credentials(client):
+            return None
+        return Root(url, token, request.connect_timeout, request.idle_timeout)
+
+    def _prepare(self, session: Session, client: Any) -> tuple[EventRequest, Secrets]:
+        request, token_in_url = self._request_of(client)
+        asked, session.token = session.token, UNASKED
+        token = (_asked(self._token) if isinstance(asked, Unasked) else asked) or token_in_url
+        join_chunks(client)
         if token:
             add_token(client, token, request.url)
         return request, Secrets(token, *request.secrets(client))
+
+    def _request_of(self, client: Any) -> tuple[EventRequest, str | None]:
+        return self._request.at(resolve(self._url, self._path, str(client.base_url)), client)
 
 
 def _encoded(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> httpx.Headers:

@@ -11,6 +11,7 @@ nothing more.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 import time
@@ -21,8 +22,9 @@ from typing import Any
 from reactivex import abc
 
 from ctfy_rx.answer import BODY_BYTES, is_event_stream, refusal, translated
+from ctfy_rx.decoding import Content
 from ctfy_rx.errors import FrameTooLarge, LoopClosed, StreamClosed
-from ctfy_rx.loop import LoopTask
+from ctfy_rx.loop import LoopTask, on_loop
 from ctfy_rx.reconnect import Session
 from ctfy_rx.redaction import Secrets, redact_logs
 from ctfy_rx.request import EventRequest, exchange, redirect_target
@@ -48,7 +50,7 @@ class _Driver:
         prepare: Prepare,
         session: Session,
         decoder: FrameDecoder,
-        observer: abc.ObserverBase[Frame],
+        observer: abc.ObserverBase[list[Frame]],
         *,
         address: str,
     ) -> None:
@@ -60,10 +62,24 @@ class _Driver:
         self._address = address
         self._secrets = Secrets()
         self._disposed = False
+        self._ended = False
 
     def dispose(self) -> None:
         """Say nothing more."""
         self._disposed = True
+
+    def end(self) -> None:
+        """End as if the server had; what is received already is delivered."""
+        self._ended = True
+
+    def go_on(self) -> None:
+        """Raise if nothing more is to be sent."""
+        if self._disposed or self._ended:
+            raise StreamClosed("disposed before the request was sent")
+
+    def failure(self, error: Exception) -> Exception | None:
+        # What breaks a connection that is being ended is our own doing.
+        return None if self._ended else self.translated(error)
 
     def exchange(self) -> Generator[tuple[Any, dict[str, Any]], Any, Any]:
         request, self._secrets = self._prepare(self._client)
@@ -87,14 +103,17 @@ class _Driver:
         return translated(error, address=self._address, secrets=self._secrets)
 
     def deliver(self, chunk: bytes) -> None:
-        on_next = self._observer.on_next
+        session, on_next = self._session, self._observer.on_next
+        session.bytes += len(chunk)
         try:
-            for frame in self._decoder.feed(chunk):
-                on_next(frame)
+            frames = self._decoder.feed(chunk)
         except FrameTooLarge as error:
-            for frame in error.frames:
-                on_next(frame)
+            if error.frames:
+                on_next(error.frames)
             raise
+        session.frames += len(frames)
+        if frames:
+            on_next(frames)
 
     def finish(self, error: Exception | None) -> None:
         self._session.last_event_id = self._decoder.last_event_id
@@ -117,6 +136,7 @@ class ThreadDriver(_Driver):
     def start(self) -> None:
         """Begin."""
         self._lifeline = Lifeline()
+        self._session.end = self.end
         threading.Thread(target=self._run, name="ctfy_rx reader", daemon=True).start()
 
     def dispose(self) -> None:
@@ -124,12 +144,17 @@ class ThreadDriver(_Driver):
         super().dispose()
         self._lifeline.cut()
 
+    def end(self) -> None:
+        """End as if the server had; returns at once, from any thread, also before there is an answer."""
+        super().end()
+        self._lifeline.cut()
+
     def _run(self) -> None:
         end: Exception | None = None
         try:
             with closing(self._chunks()) as chunks:
                 for chunk in chunks:
-                    if self._disposed:
+                    if self._disposed or self._ended:
                         break
                     self.deliver(chunk)
         except Exception as error:  # of the connection, or raised by a subscriber
@@ -146,11 +171,13 @@ class ThreadDriver(_Driver):
         failure: Exception | None = None
         try:
             with closing(self._client):
+                self.go_on()
+                self._session.before_open(self._client)
                 response = self._open()
                 self.opened()
-                yield from response.iter_bytes()
+                yield from _body(response)
         except Exception as error:
-            failure = self.translated(error)
+            failure = self.failure(error)
         if failure is not None:
             raise failure  # out of the handler: httpx's error, which holds the request, is not chained
 
@@ -159,8 +186,7 @@ class ThreadDriver(_Driver):
         self._client.event_hooks["response"].append(self.refuse_bad_location)
         request, options = next(steps)
         while True:
-            if self._disposed:
-                raise StreamClosed("disposed before the request was sent")
+            self.go_on()
             request.extensions["trace"] = self._lifeline.trace
             response = self._client.send(request, stream=True, follow_redirects=False, **options)
             self._lifeline.hold(response.extensions.get("network_stream"))
@@ -179,7 +205,7 @@ class ThreadDriver(_Driver):
         timer.daemon = True
         timer.start()
         with suppress(Exception):  # the status says what matters
-            for chunk in response.iter_bytes():
+            for chunk in _body(response):
                 body += chunk
                 if len(body) >= _REFUSAL_BYTES:
                     break
@@ -192,6 +218,9 @@ class LoopDriver(_Driver):
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin; from any thread."""
+        self._loop = loop
+        self._reading = asyncio.Timeout(None)  # ends at once when it is asked to
+        self._session.end = self.end
         self._task = LoopTask(loop, self._run, on_lost=self.finish)
 
     def dispose(self) -> None:
@@ -199,12 +228,24 @@ class LoopDriver(_Driver):
         super().dispose()
         self._task.dispose()
 
+    def end(self) -> None:
+        """End as if the server had; from any thread."""
+        super().end()
+        with suppress(RuntimeError):  # the loop is closed
+            on_loop(self._loop, self._stop_reading)
+
+    def _stop_reading(self) -> None:
+        with suppress(RuntimeError, AssertionError):  # it has not begun, or it is over
+            self._reading.reschedule(self._loop.time())
+
     async def _run(self) -> None:
         end: Exception | None = None
         try:
             async with aclosing(self._chunks()) as chunks:
                 async for chunk in chunks:
                     self.deliver(chunk)
+                    if self._disposed or self._ended:
+                        break
         except Exception as error:  # of the connection, or raised by a subscriber
             end = error
         except (KeyboardInterrupt, SystemExit) as error:  # they stop the loop
@@ -215,14 +256,18 @@ class LoopDriver(_Driver):
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         failure: Exception | None = None
         try:
-            async with aclosing(self._client):
+            async with aclosing(self._client), self._reading:
+                self.go_on()
+                answer = self._session.before_open(self._client)
+                if inspect.isawaitable(answer):
+                    await answer
                 response = await self._open()
                 self.opened()
-                async with aclosing(response.aiter_bytes()) as chunks:
+                async with aclosing(_async_body(response)) as chunks:
                     async for chunk in chunks:
                         yield chunk
         except Exception as error:
-            failure = self.translated(error)
+            failure = self.failure(error)
         if failure is not None:
             raise failure  # out of the handler: httpx's error, which holds the request, is not chained
 
@@ -234,6 +279,7 @@ class LoopDriver(_Driver):
         self._client.event_hooks["response"].append(check)
         request, options = next(steps)
         while True:
+            self.go_on()
             request.extensions["trace"] = Handshake().trace
             response = await self._client.send(request, stream=True, follow_redirects=False, **options)
             try:
@@ -248,9 +294,55 @@ class LoopDriver(_Driver):
     async def _beginning(self, response: Any) -> bytes:
         body = b""
         with suppress(Exception):  # the status says what matters
-            async with asyncio.timeout(_REFUSAL_TIMEOUT), aclosing(response.aiter_bytes()) as chunks:
+            async with asyncio.timeout(_REFUSAL_TIMEOUT), aclosing(_async_body(response)) as chunks:
                 async for chunk in chunks:
                     body += chunk
                     if len(body) >= _REFUSAL_BYTES:
                         break
         return body[:_REFUSAL_BYTES]
+
+
+def _body(response: Any) -> Generator[bytes, None, None]:
+    if (
+        response.is_stream_consumed
+    ):  # it came whole, as from a mock transport, and httpx has undone its codings
+        yield response.content
+        return
+    content = Content(response.headers)
+    if content.is_plain:
+        yield from response.iter_raw()
+        return
+    for raw in response.iter_raw():
+        yield from content.pieces(raw)
+    content.finish()
+
+
+async def _async_body(response: Any) -> AsyncGenerator[bytes, None]:
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    content = Content(response.headers)
+    chunks = response.aiter_raw()
+    try:
+        async for raw in chunks:
+            if content.is_plain:
+                yield raw
+                continue
+            for piece in content.pieces(raw):
+                yield piece
+                await asyncio.sleep(0)  # a chunk that holds gigabytes leaves the loop to others
+        content.finish()
+    finally:
+        await _run_out(chunks)
+
+
+async def _run_out(chunks: Any) -> None:
+    # `async for` does not close what it is broken out of, nor do the iterators of httpx and httpcore, one in
+    # another: asyncio would close them when they are collected, in tasks that outlive ours, and the loop
+    # perhaps. A cancellation in the innermost one, as dispose is one, ends them all in order.
+    deadline = time.monotonic() + 1.0
+    with suppress(Exception):
+        async with asyncio.timeout(0):
+            async for _ in chunks:
+                if time.monotonic() > deadline:
+                    break

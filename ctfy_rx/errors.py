@@ -8,13 +8,21 @@
     ├── ConnectionFailed            no connection, or it broke          (transient)
     │   ├── ConnectionTimedOut      nothing was heard for too long      (transient)
     │   └── CertificateRejected     the server's certificate is not trusted
+    ├── BrokerRefused               the message broker does not allow what was asked of it
     ├── HttpError                   the server answered, but not with an event stream
     │   ├── TokenRefused            401, 403
     │   ├── TooManyStreams          429 of a caller with too many open streams
+    │   ├── LogUnavailable          the activity log cannot be read, which ``since=`` or ``log=True`` needs
     │   ├── BadRedirect             a redirect that leads nowhere, or round in circles
     │   └── NotAnEventStream        2xx without ``text/event-stream``
     ├── FrameTooLarge               one frame exceeds ``max_frame_bytes``
+    ├── BufferOverflow              a consumer is too slow, and its buffer is not to drop anything
+    ├── NeedsAdmin                  only an administrator's token hears what was asked for
+    ├── InstanceFailed              an instance that was waited for failed or was stopped
+    ├── LogShifted                  the activity log changed while it was read  (transient)
     ├── LoopClosed                  the event loop that drove the stream has ended
+    ├── BadRecording                a file is no recording, or is damaged
+    ├── RecordingFailed             a recording cannot be written, or not any further
     └── StreamClosed                the stream was closed
 
 *Transient* errors are worth another attempt, see `ctfy_rx.is_transient`. No error ever holds a token: URLs
@@ -30,7 +38,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
+    "BadRecording",
     "BadRedirect",
+    "BrokerRefused",
+    "BufferOverflow",
     "CertificateRejected",
     "ConfigurationError",
     "ConnectionFailed",
@@ -38,9 +49,14 @@ __all__ = [
     "CtfyRxError",
     "FrameTooLarge",
     "HttpError",
+    "InstanceFailed",
+    "LogShifted",
+    "LogUnavailable",
     "LoopClosed",
     "MissingExtra",
+    "NeedsAdmin",
     "NotAnEventStream",
+    "RecordingFailed",
     "StreamClosed",
     "TokenRefused",
     "TooManyStreams",
@@ -86,6 +102,10 @@ class CertificateRejected(ConnectionFailed):
     """The server's TLS certificate is not trusted."""
 
 
+class BrokerRefused(CtfyRxError):
+    """The message broker lets this user not in, or not do what was asked."""
+
+
 class HttpError(CtfyRxError):
     """The server answered, but not with an event stream.
 
@@ -117,6 +137,13 @@ class TooManyStreams(HttpError):
     """This caller holds as many open streams as the server allows (429 ``too_many_streams``)."""
 
 
+class LogUnavailable(HttpError):
+    """The platform's activity log cannot be read with this token, and ``since=`` or ``log=True`` needs it.
+
+    `status` is 0 where nothing was asked, for want of a token or of a platform.
+    """
+
+
 class BadRedirect(HttpError):
     """A redirect without a usable target, or more redirects than a server in order needs."""
 
@@ -137,8 +164,44 @@ class FrameTooLarge(CtfyRxError):
         self.frames = list(frames)
 
 
+class BufferOverflow(CtfyRxError):
+    """More than `size` items wait for a slow consumer, and its buffer is not to drop any."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"{size} items wait for a consumer that is too slow: make it faster, raise buffer=, "
+            "or let it drop some with overflow='drop_oldest'"
+        )
+        self.size = size
+
+
+class NeedsAdmin(CtfyRxError):
+    """Only an administrator's token hears what was asked for; the text says what to do without one."""
+
+
+class InstanceFailed(CtfyRxError):
+    """An instance that was waited for will not become ready: it failed, or it was stopped."""
+
+    def __init__(self, instance_id: str, status: str) -> None:
+        super().__init__(f"the instance {instance_id} will not become ready: its status is {status}")
+        self.instance_id = instance_id
+        self.status = status
+
+
+class LogShifted(CtfyRxError):
+    """The activity log changed while it was read, time and again; it is read once more."""
+
+
 class LoopClosed(CtfyRxError):
     """The event loop that drove the stream has ended, and the connection with it."""
+
+
+class BadRecording(CtfyRxError):
+    """A file is no recording, or is damaged in its middle. A torn end is no error."""
+
+
+class RecordingFailed(CtfyRxError):
+    """A recording cannot be written, or not any further; what was written is whole lines, and can be read."""
 
 
 class StreamClosed(CtfyRxError):

@@ -11,7 +11,8 @@ from reactivex.disposable import Disposable
 from typing_extensions import override
 
 from ctfy_rx.loop import refuse_coroutine_functions
-from ctfy_rx.status import Closed, Dropped, Gap, Idle, Status
+from ctfy_rx.markup import element, page
+from ctfy_rx.status import NEWS, Closed, Idle, Status
 
 __all__ = ["StatusFeed", "Teller"]
 
@@ -28,7 +29,7 @@ class StatusFeed(Observable[Status]):
         idle--connecting--open------waiting--connecting--open---closed|
                    ^open------waiting--connecting--open---closed|
 
-    `Gap` and `Dropped` are news, not states: who comes later is not told them again.
+    `Gap`, `Dropped`, `Late` and `Lagging` are news, not states: who comes later is not told them again.
 
     Changes come from many threads, and a subscriber may take its time or change the status itself. So news
     is queued under the lock, with those whom it concerns, and told outside of it, in order and by one thread
@@ -49,6 +50,9 @@ class StatusFeed(Observable[Status]):
 
     def __repr__(self) -> str:
         return f"<Status: {self.current}>"
+
+    def _repr_html_(self) -> str:
+        return page(element("span", "● ", class_="dim"), str(self.current))
 
     def emit(self, status: Status) -> None:
         """`status` is current from now on."""
@@ -120,7 +124,7 @@ class StatusFeed(Observable[Status]):
     def _put(self, status: Status) -> None:
         if self._ended:
             return
-        if not isinstance(status, (Gap, Dropped)):
+        if not isinstance(status, NEWS):
             self.current = status
         self._news.append((status, self._observers))
 

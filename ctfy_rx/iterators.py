@@ -1,13 +1,12 @@
 """Observables as iterators: `to_iter` for ``for``, `to_async_iter` for ``async for``.
 
 What arrives while the loop's body runs waits in a buffer. It is bounded: a body that stays too slow loses the
-oldest items, and each loss is counted and told.
+oldest items, and each loss is counted and told. A source that can wait, such as a recording, waits instead.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -19,38 +18,46 @@ from typing import Generic, NoReturn, Self, TypeVar
 from reactivex import Observable
 from reactivex.disposable import SingleAssignmentDisposable
 
-from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.alarm import Alarm
+from ctfy_rx.buffer import DEFAULT_BUFFER, Drops, OnDrop, check_buffer
+from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.loop import LoopScheduler, on_loop, running_loop
+from ctfy_rx.process import this_process
+from ctfy_rx.receipts import Held, Receipts
 
-__all__ = ["DEFAULT_BUFFER", "AsyncItems", "Items", "to_async_iter", "to_iter"]
+__all__ = ["AsyncItems", "Items", "to_async_iter", "to_iter"]
 
 T = TypeVar("T")
 
-DEFAULT_BUFFER = 65_536
-"""How many items wait for a slow loop before the oldest are dropped."""
-
-_log = logging.getLogger("ctfy_rx")
-
 
 def to_iter(
-    source: Observable[T], *, buffer: int = DEFAULT_BUFFER, on_drop: Callable[[int], None] | None = None
+    source: Observable[T],
+    *,
+    buffer: int = DEFAULT_BUFFER,
+    on_drop: Callable[[int], None] | None = None,
+    waits: bool = False,
 ) -> Items[T]:
     """An iterator over the items of `source`, subscribed at once; blocks while there are none.
 
     Ends when the source completes, raises what it fails with. ``break`` ends the subscription, as do
     `close()`, ``with`` and Ctrl-C. At most `buffer` items wait; beyond that the oldest are dropped and
     `on_drop` is told how many were so far (a warning is logged without it): at the 1st, 2nd, 4th, 8th … drop,
-    and at the end. `Items.dropped` is their number at any moment.
+    and at the end. `Items.dropped` is their number at any moment. A source that `waits`, such as what `pipe`
+    makes of a `replay`, is held up instead, and nothing is dropped.
 
     >>> import reactivex
     >>> list(to_iter(reactivex.of(1, 2, 3)))
     [1, 2, 3]
     """
-    return Items(source, buffer=buffer, on_drop=on_drop)
+    return Items(source, buffer=buffer, on_drop=on_drop, waits=waits)
 
 
 def to_async_iter(
-    source: Observable[T], *, buffer: int = DEFAULT_BUFFER, on_drop: Callable[[int], None] | None = None
+    source: Observable[T],
+    *,
+    buffer: int = DEFAULT_BUFFER,
+    on_drop: Callable[[int], None] | None = None,
+    waits: bool = False,
 ) -> AsyncItems[T]:
     """An asynchronous iterator over the items of `source`, on the running event loop; as `to_iter` otherwise.
 
@@ -63,7 +70,7 @@ def to_async_iter(
     >>> asyncio.run(main())
     [1, 2, 3]
     """
-    return AsyncItems(source, buffer=buffer, on_drop=on_drop)
+    return AsyncItems(source, buffer=buffer, on_drop=on_drop, waits=waits)
 
 
 class _End:
@@ -71,33 +78,6 @@ class _End:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
-
-
-class _Drops:
-    """Counts what was dropped, and tells at powers of two: a flood of drops must not become a flood of
-    news. What is left to tell is told at the end."""
-
-    def __init__(self, on_drop: Callable[[int], None] | None) -> None:
-        self._on_drop = on_drop or _warn
-        self._told = 0
-        self.total = 0
-
-    def tell_now_and_then(self) -> None:
-        if self.total & (self.total - 1) == 0:
-            self.tell()
-
-    def tell(self) -> None:
-        if self._told == self.total:
-            return
-        self._told = self.total
-        try:
-            self._on_drop(self.total)
-        except Exception:  # noqa: BLE001 - whatever it raises is its own
-            _log.exception("on_drop raised on %d dropped items; the loop goes on", self.total)
-
-
-def _warn(total: int) -> None:
-    _log.warning("a loop is too slow for its stream: %d items dropped so far", total)
 
 
 class Items(Iterator[T]):
@@ -112,29 +92,41 @@ class Items(Iterator[T]):
         source: Observable[T],
         *,
         buffer: int = DEFAULT_BUFFER,
-        on_drop: Callable[[int], None] | None = None,
+        on_drop: OnDrop | None = None,
+        drops: Drops | None = None,
+        waits: bool = False,
     ) -> None:
         self._subscription = SingleAssignmentDisposable()
+        self._process = this_process()
+        self._room: _Room | None = None
         self._items: SimpleQueue[T | _End] = SimpleQueue()
         self._closed = False
-        self._drops = _Drops(on_drop)
-        items, drops, buffer = self._items, self._drops, _positive(buffer)
+        self._drops = drops or Drops(on_drop)
+        self._held = _held(source)
+        items, held, drops, buffer = self._items, self._held, self._drops, _checked(buffer)
+        room = self._room = _Room(items.qsize, buffer) if waits else None
 
         def on_next(item: T) -> None:
-            if items.qsize() < buffer:
+            held.put()
+            if room is not None:
+                room.wait()
+            elif items.qsize() >= buffer:
+                with suppress(Empty):  # taken by the loop just now
+                    items.get_nowait()
+                    held.drop()
+                    drops.add()
                 items.put(item)
+                drops.tell_now_and_then()
                 return
-            with suppress(Empty):  # taken by the loop just now
-                items.get_nowait()
-                drops.total += 1
             items.put(item)
-            drops.tell_now_and_then()
 
         def end(error: Exception | None = None) -> None:
             drops.tell()
             items.put(_End(error))
 
         self._subscription.disposable = source.subscribe(on_next, end, end)
+        if room is not None:
+            room.is_awaited = True
 
     @property
     def dropped(self) -> int:
@@ -142,14 +134,20 @@ class Items(Iterator[T]):
         return self._drops.total
 
     def __next__(self) -> T:
+        self._held.done()
         if self._closed:
             raise StopIteration
+        if self._is_of_the_parent:
+            raise StreamClosed("this iterator belongs to the process that was forked: make a new one here")
         try:
             item = self._items.get()
         except BaseException:  # Ctrl-C: its traceback holds this iterator, in a notebook for ever
             self.close()
             raise
+        if self._room is not None:
+            self._room.made()
         if not isinstance(item, _End):
+            self._held.take()
             return item
         self._closed = True
         self._items.put(_End())  # for another thread that waits here
@@ -160,8 +158,11 @@ class Items(Iterator[T]):
     def close(self) -> None:
         """End the subscription and the iterator, also where it blocks in another thread."""
         self._closed = True
-        self._subscription.dispose()
+        if self._is_of_the_parent:
+            return
+        self._end_subscription()
         self._items.put(_End())  # wakes it
+        self._held.close()
         self._drops.tell()
 
     def __enter__(self) -> Self:
@@ -173,7 +174,54 @@ class Items(Iterator[T]):
         self.close()
 
     def __del__(self) -> None:
+        if not self._is_of_the_parent:
+            self._end_subscription()
+
+    @property
+    def _is_of_the_parent(self) -> bool:
+        """In a forked child nobody fills the buffer, and a thread that is not there may hold a lock."""
+        return self._process is not this_process()
+
+    def _end_subscription(self) -> None:
         self._subscription.dispose()
+        if self._room is not None:
+            self._room.end()
+
+
+class _Room:
+    """Has a source wait while `size()` is `limit`, until a quarter of that is free.
+
+    Not until it `is_awaited`: a source that gives all its items at once, on the thread that is to take them,
+    would wait for itself.
+    """
+
+    def __init__(self, size: Callable[[], int], limit: int) -> None:
+        self.is_awaited = False
+        self._size = size
+        self._limit = limit
+        self._enough = limit * 3 // 4
+        self._made = Alarm()
+        self._waits = False
+        self._ended = False
+
+    def wait(self) -> None:
+        """Block until there is room, or nobody takes anything any more."""
+        if not self.is_awaited or self._size() < self._limit:
+            return
+        self._waits = True
+        while not self._ended and self._size() > self._enough:
+            self._made.wait()
+        self._waits = False
+
+    def made(self) -> None:
+        """There is more room than before."""
+        if self._waits and self._size() <= self._enough:
+            self._made.set()
+
+    def end(self) -> None:
+        """Nobody takes anything any more."""
+        self._ended = True
+        self._made.set()
 
 
 class AsyncItems(AsyncIterator[T]):
@@ -184,19 +232,23 @@ class AsyncItems(AsyncIterator[T]):
         source: Observable[T],
         *,
         buffer: int = DEFAULT_BUFFER,
-        on_drop: Callable[[int], None] | None = None,
+        on_drop: OnDrop | None = None,
+        drops: Drops | None = None,
+        waits: bool = False,
     ) -> None:
         self._subscription = SingleAssignmentDisposable()
+        self._held = _held(source)
         loop = running_loop()
         if loop is None:
             raise ConfigurationError(
                 "an asynchronous iterator needs a running event loop: use it in a coroutine"
             )
-        self._drops = _Drops(on_drop)
-        self._mailbox: _Mailbox[T] = _Mailbox(loop, _positive(buffer), self._drops)
-        put, end = self._mailbox.put, self._mailbox.end
+        self._drops = drops or Drops(on_drop)
+        self._mailbox: _Mailbox[T] = _Mailbox(loop, _checked(buffer), self._drops, self._held)
+        put = self._mailbox.put_all if waits else self._mailbox.put
+        end = self._mailbox.end
         self._subscription.disposable = source.subscribe(
-            put, end, lambda: end(None), scheduler=LoopScheduler(loop)
+            put, end, lambda: end(None), scheduler=LoopScheduler(loop, room=self._mailbox.room)
         )
 
     @property
@@ -204,7 +256,12 @@ class AsyncItems(AsyncIterator[T]):
         """How many items were dropped so far, because the loop was too slow."""
         return self._drops.total
 
+    def done(self) -> None:
+        """Be done with the item that was taken last, before the next is asked for."""
+        self._held.done()
+
     async def __anext__(self) -> T:
+        self._held.done()
         try:
             return await self._mailbox.get()
         except asyncio.CancelledError:
@@ -217,6 +274,7 @@ class AsyncItems(AsyncIterator[T]):
         """End the subscription and the iterator; what still waits in the buffer is forgotten."""
         self._subscription.dispose()
         self._mailbox.close()
+        self._held.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -228,6 +286,7 @@ class AsyncItems(AsyncIterator[T]):
 
     def __del__(self) -> None:
         self._subscription.dispose()
+        self._held.close()
 
 
 class _Mailbox(Generic[T]):
@@ -237,25 +296,42 @@ class _Mailbox(Generic[T]):
     cancelled wakes the next in its stead.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, size: int, drops: _Drops) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, size: int, drops: Drops, held: Held) -> None:
         self._loop = loop
         self._size = size
         self._drops = drops
+        self._held = held
         self._items: deque[T] = deque()
         self._end: _End | None = None
+        self._room = asyncio.Event()
         self._waiters: deque[asyncio.Future[None]] = deque()  # whoever takes one out wakes it
 
     def put(self, item: T) -> None:
         full = len(self._items) >= self._size
+        self._held.put()
         if full:
             with suppress(IndexError):  # taken by the loop just now
                 self._items.popleft()
-                self._drops.total += 1
+                self._held.drop()
+                self._drops.add()
         self._items.append(item)
         if self._waiters:
             self._wake()
         if full:
             self._drops.tell_now_and_then()
+
+    def put_all(self, item: T) -> None:
+        """`put`, but its source waits for `room` before it gives more."""
+        self._items.append(item)
+        if self._waiters:
+            self._wake()
+
+    async def room(self) -> None:
+        """Wait until there is room; other tasks run in any case."""
+        await asyncio.sleep(0)
+        while len(self._items) >= self._size and self._end is None:
+            self._room.clear()
+            await self._room.wait()
 
     def end(self, error: Exception | None) -> None:
         self._drops.tell()
@@ -268,11 +344,19 @@ class _Mailbox(Generic[T]):
         self._items.clear()
 
     async def get(self) -> T:
-        while not self._items:
-            if self._end is not None:
-                self._raise_end(self._end)
-            await self._wait()
-        return self._items.popleft()
+        while True:
+            while not self._items:
+                if self._end is not None:
+                    self._raise_end(self._end)
+                await self._wait()
+            try:
+                item = self._items.popleft()
+            except IndexError:  # dropped just now, for a newer one
+                continue
+            self._held.take()
+            if len(self._items) < self._size:
+                self._room.set()
+            return item
 
     async def _wait(self) -> None:
         waiter = self._loop.create_future()
@@ -310,7 +394,12 @@ def _resolve(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-def _positive(buffer: int) -> int:
-    if buffer < 1:
-        raise ConfigurationError(f"buffer must be 1 or more items, not {buffer}")
+def _held(source: object) -> Held:
+    """What a source that acknowledges is told of: a loop is done with an item when it asks for the next."""
+    receipts = getattr(source, "receipts", None)
+    return Held(receipts if isinstance(receipts, Receipts) else None)
+
+
+def _checked(buffer: int) -> int:
+    check_buffer(buffer)
     return buffer

@@ -1,10 +1,10 @@
-"""A coroutine on an event loop, from whatever thread."""
+"""A coroutine on an event loop, from whatever thread; several together."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -14,7 +14,15 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ctfy_rx.errors import LoopClosed
 
-__all__ = ["LoopScheduler", "LoopTask", "on_loop", "refuse_coroutine_functions", "running_loop"]
+__all__ = [
+    "LoopScheduler",
+    "LoopTask",
+    "ended",
+    "on_loop",
+    "refuse_coroutine_functions",
+    "running_loop",
+    "together",
+]
 
 T = TypeVar("T")
 
@@ -50,6 +58,10 @@ class LoopTask(abc.DisposableBase):
         if self._disposed:
             return  # a second cancellation would interrupt the closing that the first one began
         self._disposed = True
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Cancel what the coroutine awaits; it may go on, if it knows why."""
         try:
             on_loop(self._loop, self._cancel)
         except RuntimeError:  # the loop is closed: nobody will end the task, so let it be collected
@@ -78,7 +90,16 @@ class LoopScheduler(AsyncIOScheduler):
     """Work on `loop`, scheduled and cancelled from any thread without waiting for the loop.
 
     reactivex's own thread-safe scheduler, disposed on another loop, blocks until this one has time.
+
+    `room`, if there is one, is awaited by sources that can wait, before they give more: it returns when there
+    is room for it.
     """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, room: Callable[[], Coroutine[Any, Any, None]] | None = None
+    ) -> None:
+        super().__init__(loop)
+        self.room = room
 
     def schedule(self, action: typing.ScheduledAction[T], state: T | None = None) -> abc.DisposableBase:
         """Schedule `action` for now."""
@@ -141,3 +162,29 @@ def refuse_coroutine_functions(*functions: object) -> None:
 def _is_coroutine_function(function: object) -> bool:
     called = getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what is called
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+async def together(*works: Awaitable[None]) -> None:
+    """Do all `works` until the first ends, then end the others; raises what it raises."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await ended(*tasks)
+    for task in done:
+        task.result()
+
+
+async def ended(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel `tasks`, and wait for their ends, however often we are cancelled meanwhile: they may hold
+    sockets."""
+    cancelled: asyncio.CancelledError | None = None
+    for task in tasks:
+        task.cancel()
+    while left := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

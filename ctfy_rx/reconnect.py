@@ -5,11 +5,13 @@ from __future__ import annotations
 import random as _random
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
-from ctfy_rx.errors import CertificateRejected, ConfigurationError, ConnectionFailed, HttpError
+import msgspec
 
-__all__ = ["RETRY_CEILING", "RETRY_FLOOR", "Backoff", "Session", "is_transient"]
+from ctfy_rx.errors import CertificateRejected, ConfigurationError, ConnectionFailed, HttpError, LogShifted
+
+__all__ = ["RETRY_CEILING", "RETRY_FLOOR", "UNASKED", "Backoff", "Session", "Unasked", "is_transient"]
 
 RETRY_FLOOR = 0.5
 """The shortest wait, in seconds, that a server's ``retry:`` or ``Retry-After`` can ask for."""
@@ -30,11 +32,11 @@ def is_transient(error: Exception) -> bool:
     """
     if isinstance(error, HttpError):
         return error.status in _TRANSIENT_STATUSES or error.status >= _FIRST_SERVER_ERROR
-    return isinstance(error, (ConnectionFailed, OSError)) and not isinstance(error, CertificateRejected)
+    broken = isinstance(error, (ConnectionFailed, LogShifted, OSError))
+    return broken and not isinstance(error, CertificateRejected)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
+class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait before an attempt: exponential, with chance, within bounds. All times in seconds.
 
     `jitter` is the share of a delay that chance may take off, or add where the server asked for the delay. A
@@ -117,16 +119,32 @@ def _within_bounds(asked: float) -> float:
     return min(max(asked, RETRY_FLOOR), RETRY_CEILING)
 
 
+class Unasked:
+    """Stands where a token is not asked for yet."""
+
+
+UNASKED = Unasked()
+
+
 class Session:
     """What survives a reconnect: the last event id, and the reconnection time (seconds) that the server asked
-    for.
+    for; and what connects a connection to the stream that it belongs to.
 
-    `on_open` is called whenever a connection of the session has opened; `loop` drives them, unless threads
-    do.
+    `before_open` is called by each connection, with its client, before its request is sent; under asyncio its
+    result is awaited, if it can be, and what it raises is the failure of the connection. `on_open` is called
+    when a connection has opened. `end`, set by a connection, ends it from any thread as if the server had:
+    what it has received is delivered, and its observer completes. `token` is what was asked for in this
+    attempt. `bytes`, without content coding, and `frames` count what was received. `loop` drives the
+    connections, unless threads do.
     """
 
     def __init__(self, last_event_id: str = "") -> None:
         self.last_event_id = last_event_id
         self.retry: float | None = None
         self.loop: AbstractEventLoop | None = None
+        self.token: str | Unasked | None = UNASKED
+        self.before_open: Callable[[Any], Any] = lambda _: None
         self.on_open: Callable[[], None] = lambda: None
+        self.end: Callable[[], None] = lambda: None
+        self.bytes = 0
+        self.frames = 0

@@ -14,12 +14,14 @@ from urllib.parse import unquote_plus
 
 import httpx
 
+from ctfy_rx.decoding import ACCEPTED
 from ctfy_rx.errors import BadRedirect, ConfigurationError
 from ctfy_rx.redaction import Secrets
 
 __all__ = [
     "EVENTS_PATH",
     "EventRequest",
+    "api_root",
     "bare",
     "check",
     "exchange",
@@ -137,6 +139,17 @@ def resolve(url: str, path: str | None, base: str) -> httpx.URL:
     return root
 
 
+def api_root(url: httpx.URL) -> httpx.URL | None:
+    """Where the routes of the platform begin whose event stream is at `url`; None for another stream.
+
+    >>> print(api_root(httpx.URL("http://localhost:8100/api/v1/events")), api_root(httpx.URL("http://x/sse")))
+    http://localhost:8100/api/v1 None
+    """
+    if not url.path.endswith(EVENTS_PATH):
+        return None
+    return url.copy_with(path=url.path.removesuffix("/events"), query=None, fragment=None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class EventRequest:
     """One request for an event stream, as the caller described it. `idle_timeout` and `connect_timeout` are
@@ -174,6 +187,7 @@ class EventRequest:
         """The `httpx.Request` of `client`'s own make that opens the stream."""
         headers = httpx.Headers({"Accept": "text/event-stream", "Cache-Control": "no-cache"})
         headers.update(self.headers)
+        headers.setdefault("Accept-Encoding", _accepted(client))
         raw = [*headers.raw, *_last_event_id_header(last_event_id)]
         connect = self.connect_timeout
         timeout = (connect, self.idle_timeout, connect, connect)
@@ -182,6 +196,11 @@ class EventRequest:
         )
         request.url = type(request.url)(str(self.url))  # the client has put its own parameters in again
         return request
+
+    def has_credentials(self, client: Any) -> bool:
+        """Whether it or `client` sends an ``Authorization`` of the caller's own."""
+        given = self.auth is not None or client.auth is not None
+        return given or any("authorization" in headers for headers in (self.headers, client.headers))
 
     def secrets(self, client: Any) -> Iterator[str]:
         """What it and `client` send that nobody may see, in the headers or as a pair of name and password."""
@@ -198,6 +217,13 @@ class EventRequest:
 
 def _credentials(headers: Any) -> list[str]:
     return [value for name, value in headers.multi_items() if name.encode() in _CREDENTIALS]
+
+
+def _accepted(client: Any) -> str:
+    # What a client asks for, httpx's own default or the caller's choice, as far as we can undo it.
+    asked = client.headers.get("accept-encoding", "").lower().split(",")
+    known = ACCEPTED.split(", ")
+    return ", ".join(each for each in map(str.strip, asked) if each.partition(";")[0] in known) or "identity"
 
 
 def _last_event_id_header(last_event_id: str) -> list[tuple[bytes, bytes]]:

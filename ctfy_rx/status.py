@@ -6,7 +6,19 @@ from typing import ClassVar
 
 import msgspec
 
-__all__ = ["Closed", "Connecting", "Dropped", "Gap", "Idle", "Open", "Status", "Waiting"]
+__all__ = [
+    "NEWS",
+    "Closed",
+    "Connecting",
+    "Dropped",
+    "Gap",
+    "Idle",
+    "Lagging",
+    "Late",
+    "Open",
+    "Status",
+    "Waiting",
+]
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -35,12 +47,21 @@ class Connecting(Status, frozen=True):
 
 
 class Open(Status, frozen=True):
-    """The server answered with an event stream."""
+    """The server answered with an event stream. `who` is the name of the token's owner, "" where nobody was
+    asked; `refused` says why the stream is an anonymous one, which hears signals only.
 
+    >>> print(Open("root (admin)"))
+    connected as root (admin)
+    """
+
+    who: str = ""
+    refused: Exception | None = None
     state: ClassVar[str] = "open"
 
     def __str__(self) -> str:
-        return "connected"
+        if self.refused is not None:
+            return f"connected anonymously, signals only: {_reason(self.refused)}"
+        return f"connected as {self.who}" if self.who else "connected"
 
 
 class Waiting(Status, frozen=True):
@@ -63,14 +84,43 @@ class Waiting(Status, frozen=True):
 class Gap(Status, frozen=True):
     """The connection is open again after `seconds` in which events may have been missed.
 
-    Not told where the server gives its events ids: it is asked to go on from the last one.
+    With `logged` only those that the activity log does not hold: the others come from there. Not told where
+    the server gives its events ids: it is asked to go on from the last one.
     """
 
     seconds: float
+    logged: bool = False
     state: ClassVar[str] = "gap"
 
     def __str__(self) -> str:
-        return f"events of the last {self.seconds:.1f} s may be missing"
+        which = " that the log does not hold" if self.logged else ""
+        return f"events of the last {self.seconds:.1f} s{which} may be missing"
+
+
+class Late(Status, frozen=True):
+    """The activity log cannot be read now; it is tried again in `delay` seconds. Events come late, none is
+    lost.
+
+    >>> print(Late(4.0, ConnectionError("connection refused")))
+    events come late, the log is read again in 4.0 s: connection refused
+    """
+
+    delay: float
+    cause: Exception
+    state: ClassVar[str] = "late"
+
+    def __str__(self) -> str:
+        return f"events come late, the log is read again in {self.delay:.1f} s: {_reason(self.cause)}"
+
+
+class Lagging(Status, frozen=True):
+    """Subscribers are slow: an event waited for `seconds` before it was delivered."""
+
+    seconds: float
+    state: ClassVar[str] = "lagging"
+
+    def __str__(self) -> str:
+        return f"subscribers are slow: events wait {self.seconds:.1f} s for them"
 
 
 class Dropped(Status, frozen=True):
@@ -96,6 +146,10 @@ class Closed(Status, frozen=True):
 
     def __str__(self) -> str:
         return "closed" if self.cause is None else f"closed: {_reason(self.cause)}"
+
+
+NEWS = (Gap, Dropped, Late, Lagging)
+"""What is told once, and is no state."""
 
 
 def _reason(cause: Exception | None) -> str:

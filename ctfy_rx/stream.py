@@ -1,41 +1,55 @@
-"""`events`: the event stream of a platform, as people use it."""
+"""`EventStream`: events as people use them: subscribed to, iterated over, composed, kept."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 from collections.abc import Awaitable, Callable, Hashable
-from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, cast, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast, overload
 
-import httpx
 from reactivex import Observable, abc
-from typing_extensions import TypeVar, Unpack, override
+from reactivex import operators as ops
+from typing_extensions import TypeVar, override
 
 from ctfy_rx import operators as op
-from ctfy_rx.catalogue import AchievementUnlocked, AnnouncementCreated, FlagCorrect, FlagWrong, Payload
-from ctfy_rx.connection import ClientFactory, FramesOptions, Token, frames
-from ctfy_rx.environment import url_and_token, with_environment
+from ctfy_rx.alarm import Alarm
+from ctfy_rx.buffer import DEFAULT_BUFFER, Overflow, check_buffer
+from ctfy_rx.catalogue import AchievementUnlocked, FlagCorrect, FlagWrong, Payload
+from ctfy_rx.contest.alongside import alongside
+from ctfy_rx.contest.eventual import Eventual
+from ctfy_rx.contest.streams import ContestStreams
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.feed import StatusFeed
-from ctfy_rx.fluent import ItemKeeping
+from ctfy_rx.gathering import gathered
 from ctfy_rx.iterators import AsyncItems, Items
-from ctfy_rx.loop import refuse_coroutine_functions, running_loop
+from ctfy_rx.lines import Header
+from ctfy_rx.loop import refuse_coroutine_functions
+from ctfy_rx.markup import element, joined, page
+from ctfy_rx.operators.of_event import selected
 from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS
-from ctfy_rx.pipeline import Pipeline, once
-from ctfy_rx.reconnect import is_transient
-from ctfy_rx.status import Closed, Dropped, Open, Status
+from ctfy_rx.pipeline import Kept, Pipeline, Source, Tell
+from ctfy_rx.receipts import Receipts
+from ctfy_rx.recorder import EVERY, Earlier
+from ctfy_rx.recording import Recording, begun
+from ctfy_rx.stats import Stats
+from ctfy_rx.status import Closed, Open, Status
+from ctfy_rx.table import Events, frame_of
 
-__all__ = ["EventStream", "events"]
+if TYPE_CHECKING:
+    from ctfy_rx.notebook import LiveView, View, ViewName
+
+__all__ = ["EventStream"]
 
 P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC0105 - EventStream[P]
 Q = TypeVar("Q", bound=Payload)
 
+_NAMES = 1.0  # seconds
 
-class EventStream(ItemKeeping[Event[P]]):
+
+class EventStream(ContestStreams[P]):
     """The events of a platform, or a choice of them: subscribe to it, iterate over it, compose it.
 
     A stream is made by `events`. It holds no connection until somebody subscribes; all subscribers, and those
@@ -47,19 +61,34 @@ class EventStream(ItemKeeping[Event[P]]):
     event.
     """
 
-    def __init__(self, pipeline: Pipeline, source: Observable[Event[P]]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, source: Observable[Event[P]], *, earlier: Earlier | None = None
+    ) -> None:
         super().__init__()
         self._pipeline = pipeline
         self._source = source
+        self._earlier = earlier
 
     @classmethod
     def over(
-        cls, source: Observable[Event], *, name: str = "of events", autoconnect: bool = True
+        cls,
+        source: Observable[Event] | Source,
+        *,
+        name: str = "of events",
+        autoconnect: bool = True,
+        linger: float = 0.0,
+        cold: bool = False,
+        keep: int = 0,
+        header: Callable[[], Header] | None = None,
+        receipts: Receipts | None = None,
     ) -> EventStream:
-        """A stream of events that come from elsewhere: a recording, a test, a message queue.
+        """A stream of events that come from elsewhere: a test, a message queue, another stream.
 
-        The first subscriber subscribes to `source`, all others share that, and it ends as `source` does.
-        `name` stands in the stream's repr.
+        The first subscriber subscribes to `source`, all others share that, and it ends as `source` does. With
+        `cold` each subscriber subscribes to it anew, and iterators have it wait where it is faster than they
+        are. `source` may also be a function that makes it; it is given what tells the `status`. `name` stands
+        in the stream's repr. The last `keep` events are kept for `recent`. `header` makes what a recording of
+        it begins with. `receipts` are those of a source that acknowledges what its subscribers are done with.
 
         >>> import reactivex
         >>> stream = EventStream.over(reactivex.of(Event("flag_correct", "{}"), Event("flag_wrong", "{}")))
@@ -67,15 +96,43 @@ class EventStream(ItemKeeping[Event[P]]):
         ['flag_wrong']
         """
 
-        def opened(tell: Callable[[Status], None]) -> Observable[Event]:
-            tell(Open())
-            return source
+        def opened(tell: Tell) -> Observable[Event]:
+            def noted(status: Status) -> None:
+                pipeline.counters.note(status)
+                tell(status)
 
-        pipeline = Pipeline(name, opened, autoconnect=autoconnect)
+            if callable(source):
+                return source(noted).do_action(given)
+            noted(Open())
+            return source.do_action(given)
+
+        def given(event: Event) -> None:
+            if event.cursor is not None:
+                pipeline.cursor = lambda: event.cursor
+
+        pipeline = Pipeline(
+            name,
+            opened,
+            cold=cold,
+            autoconnect=autoconnect,
+            linger=linger,
+            keep=keep,
+            receipts=receipts,
+        )
+        pipeline.header = header or pipeline.header
         return EventStream(pipeline, pipeline.events)
 
     def __repr__(self) -> str:
         return f"<EventStream {self._pipeline!r}>"
+
+    def _repr_html_(self) -> str:
+        ways = ("live()", "solves()", 'of_event("instance_*")', "filter(…)", "status", "close()")
+        told = f" {self._pipeline!r} · events so far: {self.stats.events:,}"
+        how = joined((element("code", f".{way}") for way in ways), " · ")
+        return page(
+            element("div", element("b", "EventStream"), told),
+            element("div", "go on: ", how, " · ", element("code", "for event in …"), class_="dim"),
+        )
 
     # What it is made of
 
@@ -88,6 +145,27 @@ class EventStream(ItemKeeping[Event[P]]):
             idle--connecting--open-----waiting(4 s)--connecting--open-----closed|
         """
         return self._pipeline.status
+
+    @property
+    def stats(self) -> Stats:
+        """What the stream has done so far, in numbers; all streams on one connection share them."""
+        return self._pipeline.counters.stats()
+
+    @property
+    def cursor(self) -> str | None:
+        """What to give to ``events(since=...)`` in order to go on after the last event of the log that was
+        delivered; None while there is none, or where the log is not read.
+
+        An app that must neither repeat nor miss an event keeps `Event.cursor` with what it made of the event:
+        a subscriber with a buffer of its own, such as a ``for`` loop, is behind the stream.
+        """
+        return self._pipeline.cursor()
+
+    @property
+    def receipts(self) -> Receipts | None:
+        """Where whoever keeps an event for later, as a ``for`` loop does, finds its receipt; None where the
+        source does not acknowledge."""
+        return self._pipeline.receipts
 
     def derived(self, source: Observable[Any]) -> Self:
         """A stream on the same connection, of the events of `source`; what the operators return."""
@@ -108,7 +186,8 @@ class EventStream(ItemKeeping[Event[P]]):
 
         Raises `StreamClosed` after `close()`, and TypeError for a coroutine function: those go to `each`.
         """
-        self._refuse_if_closed()
+        if not isinstance(scheduler, Kept):
+            self._refuse_if_closed()
         refuse_coroutine_functions(on_next, on_error, on_completed)
         return super().subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
@@ -118,8 +197,15 @@ class EventStream(ItemKeeping[Event[P]]):
         return self._pipeline.attach(self._source, observer, scheduler)
 
     def _refuse_if_closed(self) -> None:
+        self._refuse_in_a_forked_child()
         if self._pipeline.closed:
             raise StreamClosed("the stream is closed: make a new one with ctfy_rx.events(...)")
+
+    def _refuse_in_a_forked_child(self) -> None:
+        if self._pipeline.is_of_the_parent:
+            raise StreamClosed(
+                "this stream belongs to the process that was forked: make a new one with ctfy_rx.events(...)"
+            )
 
     def connect(self, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
         """Open the connection now, and keep it open until the stream, or what this returns, is closed or
@@ -131,25 +217,40 @@ class EventStream(ItemKeeping[Event[P]]):
         self._refuse_if_closed()
         return self._pipeline.events.connect(scheduler)
 
+    def live(self, view: ViewName | View = "items", *, rows: int = 10) -> LiveView:
+        """Show these events, with names, here, in this cell or on this terminal, while they come. See
+        `notebook.live`.
+
+        `view` is ``"items"``, the last `rows` of them, ``"race"``, ``"heat"``, ``"rate"``, or a view of your
+        own.
+        """
+        from ctfy_rx.notebook import live  # noqa: PLC0415 - loaded by those who look
+
+        self._refuse_if_closed()
+        names = self.names
+        keeping = names.use(self._pipeline.timer(None))
+        try:
+            if self._pipeline.platform is not None:
+                names.wait(_NAMES)  # so that the first events have names too: later ones wait for none
+            return live(self.named(), view, rows=rows)
+        finally:
+            keeping.dispose()
+
+    def opened(self) -> Eventual[Open]:
+        """The moment from which it hears everything: ``await stream.opened()``, or ``.wait()``, before you do
+        what you want to hear of. Opens the connection, and keeps it open no longer than that: subscribe
+        first."""
+        listening = self.status.pipe(ops.filter(lambda status: isinstance(status, Open)))
+        return Eventual(alongside(listening)(self.ignore_elements()), self._pipeline.refuse_to_block_its_loop)
+
     # Iterating
 
     def __iter__(self) -> Items[Event[P]]:
-        self._refuse_to_block_its_loop()
-        return Items(self, on_drop=self._dropped)
+        self._pipeline.refuse_to_block_its_loop()
+        return Items(self, drops=self._pipeline.drops(), waits=self._pipeline.cold)
 
     def __aiter__(self) -> AsyncItems[Event[P]]:
-        return AsyncItems(self, on_drop=self._dropped)
-
-    def _refuse_to_block_its_loop(self) -> None:
-        loop = running_loop()
-        if loop is not None and loop is self._pipeline.loop:
-            raise ConfigurationError(
-                "this would block the event loop that reads the stream, for ever: "
-                "write `async for event in stream`, or `await stream.next_event()`"
-            )
-
-    def _dropped(self, total: int) -> None:
-        self.status.emit(Dropped(total))
+        return AsyncItems(self, drops=self._pipeline.drops(), waits=self._pipeline.cold)
 
     async def next_event(self, timeout: float | None = None) -> Event[P]:  # noqa: ASYNC109 - the one usual wait
         """The next event that comes from now on.
@@ -165,6 +266,7 @@ class EventStream(ItemKeeping[Event[P]]):
         try:
             async with limit, AsyncItems(self) as items:
                 async for event in items:
+                    items.done()
                     return event
         except TimeoutError:
             if not limit.expired():
@@ -178,7 +280,7 @@ class EventStream(ItemKeeping[Event[P]]):
 
         Events that come meanwhile wait, as they do in ``async for``.
         """
-        async with AsyncItems(self, on_drop=self._dropped) as items:
+        async with aiter(self) as items:
             async for event in items:
                 handled = handler(event)
                 if not inspect.isawaitable(handled):
@@ -196,13 +298,14 @@ class EventStream(ItemKeeping[Event[P]]):
         Keeps the connection open meanwhile, and raises what the stream fails with, or has failed with. Ctrl-C
         closes the stream.
         """
-        self._refuse_to_block_its_loop()
+        self._pipeline.refuse_to_block_its_loop()
+        self._refuse_in_a_forked_child()
         ended_before = self.status.current
         if isinstance(ended_before, Closed):
             if ended_before.cause is not None:
                 raise ended_before.cause
             return True
-        ended = threading.Event()
+        ended = Alarm()
         failures: list[Exception] = []
 
         def on_error(error: Exception) -> None:
@@ -210,19 +313,21 @@ class EventStream(ItemKeeping[Event[P]]):
             ended.set()
 
         try:
-            subscription = self.subscribe(on_error=on_error, on_completed=ended.set)
+            # Of no name: an event that only this would want need not be made.
+            end = self.derived(self.selected(lambda _: False))
+            subscription = end.subscribe(on_error=on_error, on_completed=ended.set)
         except StreamClosed:
             return True
         try:
-            ended.wait(timeout)
+            has_ended = ended.wait(timeout)
         except KeyboardInterrupt:
             self.close()
-            ended.set()
+            has_ended = True
         finally:
             subscription.dispose()
         if failures:
             raise failures[0]
-        return ended.is_set()
+        return has_ended
 
     # Ending
 
@@ -280,10 +385,6 @@ class EventStream(ItemKeeping[Event[P]]):
         """Every achievement that somebody unlocked."""
         return self._with(op.achievements())
 
-    def announcements(self) -> EventStream[AnnouncementCreated]:
-        """Every new announcement, by its id."""
-        return self._with(op.announcements())
-
     def instances(self) -> EventStream[Payload]:
         """Everything that happens to instances (boxes)."""
         return self._with(op.instances())
@@ -292,80 +393,110 @@ class EventStream(ItemKeeping[Event[P]]):
         """The events whose data have these fields with these values. See `operators.where`."""
         return self.derived(op.where(**fields)(self))
 
-    def by_competition(self, competition_id: str, /) -> Self:
+    def by_competition(self, competition_id: str, /, *, and_of_none: bool = False) -> Self:
         """The events of one contest. See `operators.by_competition`."""
-        return self.derived(op.by_competition(competition_id)(self))
+        return self.derived(op.by_competition(competition_id, and_of_none=and_of_none)(self))
 
     def by_actor(self, actor_id: str, /) -> Self:
         """The events that one actor caused. See `operators.by_actor`."""
         return self.derived(op.by_actor(actor_id)(self))
 
+    def buffered(self, size: int = DEFAULT_BUFFER, overflow: Overflow = "drop_oldest") -> Self:
+        """These events, each subscriber with a thread and a buffer of its own; the status tells of drops. See
+        `operators.buffered`.
+
+        Raises `ConfigurationError` for ``overflow="block"`` on a live stream, whose source cannot wait.
+        """
+        check_buffer(size, overflow, source_can_wait=not self._pipeline.live)
+        return self.derived(op.buffered(size, overflow, make_drops=self._pipeline.drops)(self))
+
     @override
-    def share(self) -> Self:
-        """This stream: its connection is shared already."""
-        return self
+    def share(self) -> EventStream[P]:
+        """This stream, whose connection is shared already; of a cold one, such as `replay` gives, a stream
+        that plays once for all who subscribe."""
+        return cast("EventStream[P]", self._shared()) if self._pipeline.cold else self
+
+    def _shared(self) -> EventStream:
+        return EventStream.over(self, name=self._pipeline.name, header=self._pipeline.header)
+
+    # What becomes of it
+
+    def described(self) -> Header:
+        """What a recording of it says first; for a platform's, it is asked for its version."""
+        return self._pipeline.header()
+
+    def record(self, path: str | Path, *, every: float = EVERY, fsync: bool = False) -> Recording:
+        """Record these events into the file at `path`, from now until the stream ends or the recording is
+        stopped. ``replay(path)`` gives them again.
+
+        ``.gz`` and ``.zst`` (with the extra ``zstd``, before Python 3.14) are compressed. Events are written
+        within `every` seconds, and with `fsync` are on the disk then. A file that is there is gone on with: a
+        torn end, which a crash leaves, is mended, and what the platform's log got since is fetched from
+        there, for the whole stream; a derived one says in the log that it lacks it. Keeps the connection
+        open.
+
+        Raises `RecordingFailed` where the file cannot be written, or somebody else records into it,
+        `BadRecording` where it is something else, and `StreamClosed`. What fails later is logged, and raised
+        by `Recording.wait`.
+        """
+        self._refuse_if_closed()
+        return begun(
+            self,
+            path,
+            self._pipeline.header,
+            every=every,
+            fsync=fsync,
+            waits=not self._pipeline.live,
+            is_open=self._pipeline.is_open,
+            earlier=self._earlier,
+        )
+
+    def recent(self, n: int | None = None) -> Events:
+        """The last `n` events of this stream (None: all) among those that ``events(keep=...)`` keeps, oldest
+        first; also once it is closed.
+
+        Raises `ConfigurationError` where nothing is kept.
+        """
+        if not self._pipeline.kept.maxlen:
+            raise ConfigurationError("nothing is kept: write events(..., keep=1000), say")
+        found: list[Event[Any]] = []
+        self.subscribe(found.append, scheduler=Kept()).dispose()
+        return Events(found if n is None else found[max(len(found) - n, 0) :])
+
+    def to_arrow(self, *, progress: bool | None = None) -> Any:
+        """Its events as a `pyarrow.Table`, when it has ended. See `Events.to_arrow`.
+
+        For what ends: `replay`, which is not played at its pace then, `history`, ``stream.take(100)``. Of a
+        live stream take ``recent()``. Long work shows a progress bar, where somebody looks; `progress`
+        decides otherwise. Raises what the stream fails with.
+        """
+        return gathered(self, progress=progress)
+
+    def to_pandas(self, *, progress: bool | None = None) -> Any:
+        """Its events as a `pandas.DataFrame`, when it has ended. See `to_arrow`."""
+        return frame_of(self.to_arrow(progress=progress))
+
+    def selected(self, matches: Callable[[str], bool]) -> Observable[Event[P]]:
+        """The events whose name matches: what `operators.of_event` looks for in its source. `matches` is
+        asked once for a name."""
+        choice = self._pipeline.choice(matches) if self._source is self._pipeline.events else None
+        if choice is None:
+            return selected(self, matches)
+
+        def subscribe(
+            observer: abc.ObserverBase[Event[P]], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            if not isinstance(scheduler, Kept):
+                self._refuse_if_closed()
+            return self._pipeline.attach(choice, observer, scheduler)
+
+        return Observable(subscribe)
 
     def _with(self, operator: Callable[[Observable[Any]], Observable[Event[Q]]]) -> EventStream[Q]:
         return EventStream(self._pipeline, operator(self))
 
+    def _root(self) -> EventStream[Payload]:
+        return EventStream(self._pipeline, self._pipeline.events)
 
-def events(
-    url: str | httpx.URL | None = None,
-    *,
-    token: Token = None,
-    client_factory: ClientFactory | None = None,
-    path: str | None = None,
-    auto_reconnect: bool = True,
-    autoconnect: bool = True,
-    linger: float = 0.0,
-    initial: float = 1.0,
-    maximum: float = 30.0,
-    factor: float = 2.0,
-    jitter: float = 0.5,
-    reset_after: float = 60.0,
-    max_attempts: int | None = None,
-    retry_if: Callable[[Exception], bool] = is_transient,
-    **options: Unpack[FramesOptions],
-) -> EventStream:
-    """The event stream of a platform, or of any SSE server. Nothing is opened until somebody subscribes.
-
-    `url` without a path is the platform's root (``/api/v1/events`` is added), with a path it is taken as it
-    is. Without `url`, ``CTFY_PLATFORM_URL`` names the platform and ``CTFY_TOKEN`` holds the token, which goes
-    to no other origin. `token` may be a callable, asked at each attempt. `client_factory` makes the client of
-    each connection, and its base URL counts. With `auto_reconnect` False the first loss ends the stream with
-    its error, and a clean end completes it. With `autoconnect` False only `EventStream.connect` opens the
-    connection. It stays open for `linger` seconds after the last subscriber has left. `initial` to `retry_if`
-    are those of `operators.retry_with_backoff`, all other options those of `frames`.
-
-    Raises `ConfigurationError` for what cannot work, TypeError for an option that does not exist.
-
-    >>> stream = events("http://localhost:8100", token="pt_secret")
-    >>> stream.status
-    <Status: idle: the first subscriber opens the connection>
-    >>> solves = stream.solves().filter(lambda event: event.payload.solve_time_s < 60)
-    >>> stream.close()
-    """
-    url = None if url is None else str(url)
-    if client_factory is None or (url and not url.startswith("/")):
-        url, token = url_and_token(url, path, token)
-    elif callable(client_factory):
-        client_factory, token = with_environment(client_factory, token)
-    source = frames(url, token=token, client_factory=client_factory, path=path, **options)
-    reconnecting = partial(
-        op.retry_with_backoff,
-        initial,
-        maximum,
-        factor,
-        jitter=jitter,
-        reset_after=reset_after,
-        max_attempts=max_attempts,
-        retry_if=retry_if,
-    )
-    reconnecting()  # what cannot work is refused here, not at the first subscriber
-
-    def connection(tell: Callable[[Status], None]) -> Observable[Event]:
-        kept_open = reconnecting(on_status=tell)(source) if auto_reconnect else once(source, tell)
-        return op.parse()(kept_open)
-
-    pipeline = Pipeline(source.address, connection, autoconnect=autoconnect, linger=linger)
-    return EventStream(pipeline, pipeline.events)
+    def _stream(self, source: Observable[Any]) -> EventStream[Any]:
+        return EventStream(self._pipeline, source)

@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Self, TypedDict
@@ -20,9 +21,10 @@ from urllib.parse import quote
 import httpx
 
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.process import this_process
 from ctfy_rx.request import origin
 
-__all__ = ["ClientMaker", "ClientOptions", "Handshake", "Lifeline", "add_token"]
+__all__ = ["ClientMaker", "ClientOptions", "Handshake", "Lifeline", "add_bearer", "add_token"]
 
 
 class ClientOptions(TypedDict, total=False):
@@ -68,12 +70,20 @@ class ClientMaker:
 def add_token(client: Any, token: str, url: httpx.URL) -> None:
     """Make `client` (httpx's or httpx2's, blocking or not) send ``token=`` in the query to the origin of
     `url`, and to no other."""
-    where = origin(url)
+    _wrap(client, lambda inner: _TokenTransport(inner, token, origin(url)))
+
+
+def add_bearer(client: Any, token: str, url: httpx.URL) -> None:
+    """Make `client` send ``Authorization: Bearer`` to the origin of `url`, and to no other."""
+    _wrap(client, lambda inner: _BearerTransport(inner, token, origin(url)))
+
+
+def _wrap(client: Any, around: Callable[[Any], _TokenTransport]) -> None:
     # httpx has no public way to wrap the transports that it has chosen by proxies and environment.
-    client._transport = _TokenTransport(client._transport, token, where)  # noqa: SLF001
+    client._transport = around(client._transport)  # noqa: SLF001
     for pattern, transport in client._mounts.items():  # noqa: SLF001
         if transport is not None:
-            client._mounts[pattern] = _TokenTransport(transport, token, where)  # noqa: SLF001
+            client._mounts[pattern] = around(transport)  # noqa: SLF001
 
 
 class _TokenTransport:
@@ -81,7 +91,7 @@ class _TokenTransport:
 
     def __init__(self, inner: Any, token: str, where: tuple[str, str, int | None]) -> None:
         self._inner = inner
-        self._query = f"token={quote(token, safe='')}".encode()
+        self._token = token
         self._origin = where
 
     def __repr__(self) -> str:
@@ -96,12 +106,16 @@ class _TokenTransport:
     def _with_token(self, request: Any) -> Any:
         if origin(request.url) != self._origin:
             return request
-        path = request.url.raw_path
-        url = request.url.copy_with(raw_path=path + (b"&" if b"?" in path else b"?") + self._query)
+        url, headers = self._credentials(request)
         # The request's own class makes its copy: httpx's Request, or httpx2's.
         return request.__class__(
-            request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+            request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
         )
+
+    def _credentials(self, request: Any) -> tuple[Any, Any]:
+        path = request.url.raw_path
+        query = (b"&" if b"?" in path else b"?") + f"token={quote(self._token, safe='')}".encode()
+        return request.url.copy_with(raw_path=path + query), request.headers
 
     def close(self) -> None:
         self._inner.close()
@@ -124,6 +138,12 @@ class _TokenTransport:
         await self._inner.__aexit__(*exc_info)
 
 
+class _BearerTransport(_TokenTransport):
+    def _credentials(self, request: Any) -> tuple[Any, Any]:
+        bearer = (b"Authorization", b"Bearer " + self._token.encode())
+        return request.url, [*request.headers.raw, bearer]
+
+
 class Lifeline:
     """Wakes a thread that is blocked in a read, by shutting down the socket underneath it.
 
@@ -136,7 +156,9 @@ class Lifeline:
 
     def __init__(self) -> None:
         self._is_cut = False
-        self._lock = threading.Lock()
+        self._process = this_process()
+        # Held again by the same thread when a signal handler disposes in the middle of it.
+        self._lock = threading.RLock()
         self._sockets: list[socket.socket] = []
         self._handshaking: socket.socket | None = None
 
@@ -161,16 +183,24 @@ class Lifeline:
             self._hold(stream.get_extra_info("socket"))
 
     def cut(self) -> None:
-        """End the reader, now or as soon as it has a socket; returns at once."""
+        """End the reader, now or as soon as it has a socket; returns at once.
+
+        In a forked child it does nothing: the socket is the parent's, and so is the thread that may have held
+        the lock.
+        """
+        if this_process() is not self._process:
+            return
         with self._lock:
             self._is_cut = True
-            for sock in self._sockets:
+            for sock in tuple(self._sockets):
                 _shut_down(sock)
 
     def _hold(self, sock: object) -> None:
         if isinstance(sock, socket.socket):
             with self._lock:
-                self._sockets.append(sock)
+                # One that is kept alive comes with each response; those that are closed are of no use.
+                others = [each for each in self._sockets if each is not sock and each.fileno() >= 0]
+                self._sockets = [*others, sock]
                 if self._is_cut:
                     _shut_down(sock)
 

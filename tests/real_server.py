@@ -2,12 +2,16 @@
 
 `ctfy.loadtest.serve_main` seeds a new database each time; this does so once, and reopens it after that.
 Running instances live in the server's memory, so they are started anew, under new ids.
+
+What no player can bring about at once (a node that breaks, a flag that was made for another team) is emitted
+by the platform's own code, for each line of JSON on standard input.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,8 @@ from ctfy.core.state import create_backend
 from ctfy.loadtest.seed import SeededPlayer, SeedResult, SeedSpec, seed_instances
 from ctfy.loadtest.server import SeededServer, build_seeded_app, quiet_logging, serve
 from ctfy.server.app import create_platform_app
+from ctfy.server.event_payloads import EventPayload
+from ctfy.server.events import emit_event
 from pydantic import SecretStr
 
 
@@ -45,6 +51,21 @@ def reopen(spec: SeedSpec, home: Path, known: dict[str, Any]) -> SeededServer:
     return SeededServer(app=app, seed=result, config=config, backend=backend, work_dir=home)
 
 
+def emit_what_is_asked_for(app_state: Any) -> None:
+    """Emit an event for each line of standard input, until it ends."""
+    kinds = {kind.EVENT.value: kind for kind in EventPayload.__subclasses__()}
+    for line in sys.stdin:
+        asked = json.loads(line)
+        emit_event(
+            app_state,
+            kinds[asked["event"]](**asked["fields"]),
+            actor_id=asked["actor_id"],
+            actor_name=asked["actor_id"],
+            actor_type="system",
+            admin_only=asked["admin_only"],
+        )
+
+
 def main(config: dict[str, Any]) -> None:
     """Serve until killed; `manifest` is complete once it is there."""
     spec, home, manifest = SeedSpec(**config["spec"]), Path(config["home"]), Path(config["manifest"])
@@ -58,6 +79,7 @@ def main(config: dict[str, Any]) -> None:
     before.write_text(json.dumps(seed))
     manifest.with_suffix(".part").write_text(json.dumps(seed))
     manifest.with_suffix(".part").replace(manifest)
+    threading.Thread(target=emit_what_is_asked_for, args=(server.app.state.ctfy,), daemon=True).start()
     serve(server, port=config["port"])
 
 

@@ -261,6 +261,10 @@ def test_an_event_is_encoded_the_same_whatever_was_read_of_it_before():
         "logged": None,
         "team_id": None,
         "team_name": None,
+        "cursor": None,
+        "recorded": None,
+        "challenge_name": None,
+        "actor_name": None,
     }
     assert msgspec.json.decode(encoded, type=Event) == read
 
@@ -347,3 +351,105 @@ def test_the_repr_is_one_line_that_can_be_printed(name, text):
     shown = repr(Event(name, text))
     assert shown.isprintable()
     assert shown.encode()
+
+
+# Rows of the activity log
+
+ROW = {
+    "id": "41",
+    "timestamp": "2026-11-24T09:00:00.250000Z",
+    "event": "flag_correct",
+    "team_id": "t-1",
+    "team_name": "Zoë's",
+    "challenge_id": "pwn-1",
+    "actor_id": "u-1",
+    "actor_name": "Ada",
+    "actor_type": "team",
+    "actor_avatar_url": "",
+    "detail": {"flag_id": "root", "solve_time_s": 98.5, "node_id": None, "challenge_fully_solved": False},
+}
+
+
+def test_a_row_gives_what_its_frame_held_and_what_only_the_log_knows():
+    event = Event.from_row(ROW, received=7.0)
+    assert event.text == (
+        '{"challenge_id":"pwn-1","actor_id":"u-1","actor_name":"Ada","actor_type":"team","actor_avatar_url":"",'
+        '"flag_id":"root","solve_time_s":98.5,"challenge_fully_solved":false}'
+    )
+    assert (event.event, event.origin, event.id, event.received) == ("flag_correct", "log", "", 7.0)
+    assert (event.log_id, event.team_id, event.team_name, event.cursor) == (41, "t-1", "Zoë's", None)
+    assert event.at == datetime(2026, 11, 24, 9, 0, 0, 250_000, UTC)
+    assert event.payload == FlagCorrect(
+        challenge_id="pwn-1",
+        actor_id="u-1",
+        actor_name="Ada",
+        actor_type="team",
+        actor_avatar_url="",
+        flag_id="root",
+        solve_time_s=98.5,
+        challenge_fully_solved=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    ["2026-11-24T09:00:00Z", "2026-11-24T09:00:00", "2026-11-24T10:30:00+01:30", "2026-11-24 09:00:00.000"],
+)
+def test_the_time_of_a_row_is_utc_unless_it_says_otherwise(timestamp):
+    event = Event.from_row({**ROW, "timestamp": timestamp}, received=7.0)
+    assert event.at == datetime(2026, 11, 24, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [None, "", "soon", 7, [], "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "2026-13-01"],
+    ids=repr,
+)
+def test_a_row_without_a_usable_time_is_an_event_of_unknown_time(timestamp):
+    event = Event.from_row({**ROW, "timestamp": timestamp}, received=7.0)
+    assert (event.log_id, event.logged, event.at.timestamp()) == (41, None, 7.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"id": it} for it in ("", None, "x", True, 7.5, [], "9" * 5000)]
+    + [{"event": it} for it in ("", None, 7, {})],
+    ids=lambda change: repr(change)[:30],
+)
+def test_a_row_without_a_usable_id_or_name_is_refused(change):
+    with pytest.raises(ValueError, match="no row of the platform's activity log"):
+        Event.from_row({**ROW, **change}, received=7.0)
+
+
+@pytest.mark.parametrize("row", [{}, None, [], "row", 7], ids=repr)
+def test_what_is_no_row_is_refused(row):
+    with pytest.raises(ValueError, match="no row of the platform's activity log"):
+        Event.from_row(row, received=7.0)
+
+
+@pytest.mark.parametrize("detail", [None, [], "x", 7, {"flag_id": None}], ids=repr)
+def test_a_row_may_lack_what_is_not_needed(detail):
+    row = {"id": 41, "event": "note", "detail": detail, "team_id": None, "team_name": 7}
+    event = Event.from_row(row, received=7.0)
+    assert (event.text, event.log_id, event.team_id, event.team_name) == ("{}", 41, None, None)
+
+
+@given(st.dictionaries(st.sampled_from([*ROW, "x"]), json_values), st.dictionaries(st.text(), json_values))
+def test_no_json_in_a_row_does_worse_than_being_refused(changes, detail):
+    try:
+        event = Event.from_row({**ROW, "detail": detail, **changes}, received=7.0)
+    except ValueError as refused:
+        assert str(refused) == "this is no row of the platform's activity log"  # noqa: PT017 - or nothing
+    else:
+        assert isinstance(event.payload, Payload)
+        assert event.at.tzinfo is UTC
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70, 1e300, "\u2028"], ids=repr)
+def test_odd_values_of_a_row_are_in_the_data(value):
+    assert Event.from_row({**ROW, "detail": {"note": value}}, received=7.0).data["note"] == value
+
+
+def test_where_to_go_on_does_not_make_events_differ():
+    event = Event.from_row(ROW, received=7.0)
+    assert msgspec.structs.replace(event, cursor="41@2026-11-24") == event

@@ -83,13 +83,20 @@ REPLACED = {"__await__", "__init__", "subscribe"}
 
 DOMAIN: dict[str, Callable[[EventStream], EventStream[Any]]] = {
     "achievements": lambda s: s.achievements(),
+    "alerts": lambda s: s.alerts(),
     "announcements": lambda s: s.announcements(),
     "by_actor": lambda s: s.by_actor("user-Ada"),
     "by_competition": lambda s: s.by_competition("final"),
+    "by_team": lambda s: s.by_team("team-Red"),
+    "first_bloods": lambda s: s.first_bloods(),
     "instances": lambda s: s.instances(),
+    "mine": lambda s: s.mine(),
+    "named": lambda s: s.named(),
     "of_event": lambda s: s.of_event(FlagCorrect),
+    "shared_flags": lambda s: s.shared_flags(),
     "solved_challenges": lambda s: s.solved_challenges(),
     "solves": lambda s: s.solves(),
+    "verdicts": lambda s: s.verdicts(),
     "where": lambda s: s.where(challenge_id="pwn-1"),
     "wrong_answers": lambda s: s.wrong_answers(),
 }

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -256,6 +257,22 @@ async def test_the_drops_of_a_buffer_of_one_are_counted_however_the_threads_meet
     assert got[-1] == total - 1
     assert len(got) + iterator.dropped == total
     await asyncio.to_thread(producer.join)
+
+
+async def test_an_item_that_is_dropped_just_as_the_loop_takes_it_is_followed_by_the_next():
+    class Stolen(deque[int]):
+        def popleft(self) -> int:
+            item = super().popleft()
+            if item == 1:  # as the thread that puts the next one in has done just now
+                asyncio.get_running_loop().call_soon(source.on_next, 2)
+                raise IndexError
+            return item
+
+    source: Subject[int] = Subject()
+    iterator = to_async_iter(source, buffer=1)
+    iterator._mailbox._items = Stolen()
+    source.on_next(1)
+    assert await anext(iterator) == 2
 
 
 async def test_a_wait_that_was_cancelled_loses_no_item():

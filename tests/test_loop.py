@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ctfy_rx.loop import LoopScheduler
+from ctfy_rx.loop import LoopScheduler, together
 
 PATIENCE = 10.0
 
@@ -67,3 +67,24 @@ def test_disposing_after_the_loop_has_closed_is_no_error():
     scheduled = LoopScheduler(loop).schedule_relative(1.0, lambda *_: None)
     loop.close()
     scheduled.dispose()
+
+
+async def test_what_is_done_together_has_ended_when_it_is_left_however_often_it_is_cancelled():
+    told: list[str] = []
+
+    async def slow_to_end() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            told.append("ended")
+
+    task = asyncio.ensure_future(together(slow_to_end(), slow_to_end()))
+    await asyncio.sleep(0.01)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert told == ["ended"] * 2

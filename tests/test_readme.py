@@ -35,8 +35,15 @@ def test_the_first_program_prints_what_is_printed_below_it(tmp_path):
 def test_each_program_runs_and_prints(program, tmp_path):
     with demo.platform(contest=True, speed=900) as platform:
         told = program.replace(ADDRESS, platform.url).replace(TOKEN, platform.admin_token)
-        told = told.replace("stream.wait()", "stream.wait(3)")
+        told = told.replace("stream.wait()", "stream.wait(3)").replace("9100", "0")
         assert run("-W", "error", "-c", told, cwd=tmp_path).strip()
+
+
+def test_the_program_with_a_platform_of_its_own_goes_on_after_the_cursor(tmp_path):
+    (program,) = [program for program in PROGRAMS if "demo.platform()" in program]
+    first, second = run("-W", "error", "-c", program, cwd=tmp_path).splitlines()
+    assert first == "flag_correct 1"
+    assert second
 
 
 def test_the_example_test_passes(tmp_path):
@@ -57,5 +64,5 @@ def test_every_operator_is_listed():
 
 
 def test_the_command_that_ci_runs_is_the_one_that_is_shown():
-    (command,) = re.findall(r"^python3 -m venv .*pytest.*$", README, re.MULTILINE)
+    (command,) = re.findall(r"^bash .ci/packages && python3 -m venv .*pytest.*$", README, re.MULTILINE)
     assert "pip install -q -e '.[test]'" in command

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from ctfy_rx import status
-from ctfy_rx.status import Closed, Connecting, Dropped, Gap, Idle, Open, Status, Waiting
+from ctfy_rx.status import Closed, Connecting, Dropped, Gap, Idle, Lagging, Late, Open, Status, Waiting
 
 LOST = ConnectionError("connection refused")
 
@@ -13,10 +13,15 @@ SENTENCES = [
     (Connecting(), "connecting", "connecting"),
     (Connecting(3), "connecting", "connecting (attempt 3)"),
     (Open(), "open", "connected"),
+    (Open("root (admin)"), "open", "connected as root (admin)"),
+    (Open("", LOST), "open", "connected anonymously, signals only: connection refused"),
     (Waiting(4.0, LOST, 2), "waiting", "reconnecting in 4.0 s: connection refused"),
     (Waiting(0.26, None, 2), "waiting", "reconnecting in 0.3 s: the server ended the connection"),
     (Waiting(1, ConnectionResetError(), 2), "waiting", "reconnecting in 1.0 s: ConnectionResetError"),
     (Gap(2.5), "gap", "events of the last 2.5 s may be missing"),
+    (Gap(2.5, True), "gap", "events of the last 2.5 s that the log does not hold may be missing"),
+    (Late(2.0, LOST), "late", "events come late, the log is read again in 2.0 s: connection refused"),
+    (Lagging(3.25), "lagging", "subscribers are slow: events wait 3.2 s for them"),
     (Dropped(7), "dropped", "a consumer is too slow: 7 events dropped"),
     (Closed(), "closed", "closed"),
     (Closed(LOST), "closed", "closed: connection refused"),
@@ -45,5 +50,5 @@ def test_every_status_has_a_state_of_its_own():
     kinds = [kind for kind in vars(status).values() if isinstance(kind, type) and issubclass(kind, Status)]
     states = [kind.state for kind in kinds if kind is not Status]
     assert all(states)
-    assert len(set(states)) == len(states) == 7
+    assert len(set(states)) == len(states) == 9
     assert all(issubclass(kind, msgspec.Struct) for kind in kinds)

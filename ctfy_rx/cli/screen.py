@@ -15,8 +15,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from ctfy_rx.cli.plain import plain
 from ctfy_rx.errors import CtfyRxError
+from ctfy_rx.plain import plain
 
 __all__ = ["Line", "OutputError", "Screen", "is_terminal", "when_nobody_reads"]
 
@@ -58,6 +58,7 @@ class Screen:
         self._out = Line(sys.stdout)
         self._err = Line(sys.stderr)
         self._quiet = quiet
+        self._keeps_saying = False
 
     def show(self, line: Text | str) -> None:
         """A line on standard output: a str as it is, in UTF-8.
@@ -79,12 +80,22 @@ class Screen:
         if not self._quiet:
             self._tell(Text(plain(note), "dim") if isinstance(note, str) else note)
 
+    def keep_saying(self, note: str) -> None:
+        """A note on the last line of a terminal, in the place of the one before it; nothing elsewhere."""
+        if not self._quiet and is_terminal(sys.stderr):
+            with suppress(OSError):
+                self._err.write(f"\r\x1b[K{plain(note)}".encode())
+            self._keeps_saying = True
+
     def fail(self, sentence: str) -> None:
         """Why the command ends; quiet or not."""
         self._tell(Text(plain(sentence), "bold red"))
 
     def _tell(self, text: Text) -> None:
         with suppress(OSError):  # a standard error that is closed ends nothing
+            if self._keeps_saying:
+                self._keeps_saying = False
+                self._err.write(b"\r\x1b[K")
             self._err.print(text)
 
 

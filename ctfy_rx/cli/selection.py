@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import filter as matching
 from typing import Any
 
-from ctfy_rx import EventStream
+import reactivex
+from reactivex import Observable
+from reactivex import operators as ops
+
+from ctfy_rx import Event, EventStream
 from ctfy_rx.catalogue import PAYLOADS
 from ctfy_rx.errors import ConfigurationError
 
-__all__ = ["COUNTERS", "NAMED", "Selection", "selection"]
+__all__ = ["NAMED", "Met", "Selection", "selection"]
 
 NAMED: dict[str, Callable[[EventStream], EventStream[Any]]] = {
     "solves": EventStream.solves,
@@ -22,11 +26,18 @@ NAMED: dict[str, Callable[[EventStream], EventStream[Any]]] = {
     "achievements": EventStream.achievements,
     "announcements": EventStream.announcements,
     "instances": EventStream.instances,
+    "first_bloods": EventStream.first_bloods,
+    "alerts": EventStream.alerts,
+    "shared_flags": EventStream.shared_flags,
+    "verdicts": EventStream.verdicts,
+    "mine": EventStream.mine,
 }
 """The named streams, each a method of `EventStream`; their singular is understood as well."""
 
-COUNTERS = frozenset({"meta_stats", "node_status", "scoreboard_updated"})
-"""Events that come with nearly every other one: a person is spared them unless asked for by name."""
+_TELL_MORE = frozenset({"announcements", "first_bloods", "shared_flags"})
+"""Those that make new events of what came, with words, a mark or names: they are asked first."""
+
+_REMEMBERED = 20_000  # events: first bloods wait for what was drawn before, and come after what came later
 
 _SINGULAR = {name.removesuffix("s"): name for name in NAMED}
 
@@ -47,14 +58,61 @@ class Selection:
         return [name for name in self.names if not matching(PAYLOADS, name)]
 
     def of(self, stream: EventStream) -> EventStream[Any]:
-        """What was selected of `stream`, each event once: one that several of its parts hold comes from each
-        of them in turn, before the next event does."""
-        parts = [NAMED[name](stream) for name in self.streams]
+        """What was selected of `stream`, each event once: of those of several parts the first one counts,
+        which is that of a part that tells more, unless it has to wait for what it tells. Announcements come
+        when their words do."""
+        others = stream
+        if "announcements" in self.streams:
+            others = stream.filter(lambda event: event.event != "announcement_created")
+        in_turn = sorted(self.streams, key=lambda name: name not in _TELL_MORE)
+        parts = [NAMED[name](stream if name == "announcements" else others) for name in in_turn]
         if self.names:
-            parts.append(stream.of_event(*self.names))
+            parts.append(others.of_event(*self.names))
         if not parts:
             return stream
-        return parts[0].merge(*parts[1:]).distinct_until_changed(comparer=operator.is_)
+        return parts[0] if len(parts) == 1 else stream.derived(reactivex.defer(lambda _: _each_once(parts)))
+
+
+class Met:
+    """Which events of several parts have come from another part before, of the last `remembered` ones."""
+
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self._remembered = remembered
+        self._times: OrderedDict[Hashable, Counter[int]] = OrderedDict()
+
+    def is_new(self, came: tuple[int, Event[Any]]) -> bool:
+        """Whether the event that `came` from the part of that number is one that no other part has given:
+        two that are alike are two, where one part gives both."""
+        part, event = came
+        times = self._times.setdefault(_which(event), Counter())
+        if len(self._times) > self._remembered:
+            self._times.popitem(last=False)
+        most = max(times.values(), default=0)
+        times[part] += 1
+        return times[part] > most
+
+
+def _each_once(parts: Sequence[Observable[Event[Any]]]) -> Observable[Event[Any]]:
+    met = Met()
+    numbered = (part.pipe(ops.map(_from(number))) for number, part in enumerate(parts))
+    return reactivex.merge(*numbered).pipe(ops.filter(met.is_new), ops.map(_event))
+
+
+def _from(number: int) -> Callable[[Event[Any]], tuple[int, Event[Any]]]:
+    return lambda event: (number, event)
+
+
+def _event(came: tuple[int, Event[Any]]) -> Event[Any]:
+    return came[1]
+
+
+def _which(event: Event[Any]) -> Hashable:
+    """What stays the same, whatever a named stream adds to an event: its row, or else what the platform
+    says."""
+    if event.log_id is not None:
+        return event.log_id, event.logged
+    said = repr(event.payload) if event.event in PAYLOADS else event.text
+    return event.event, event.received, event.id, said
 
 
 def selection(text: str) -> Selection:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import reactivex
+from rich.text import Text
 
-from ctfy_rx import Dropped, Event, EventStream, Status, events, to_iter
+from ctfy_rx import Closed, Dropped, Event, EventStream, Status, StreamClosed, events, to_iter
+from ctfy_rx.cli.acting import Action, Maker
 from ctfy_rx.cli.render import as_json, as_status, as_text
-from ctfy_rx.cli.screen import Screen, when_nobody_reads
-from ctfy_rx.cli.selection import COUNTERS, Selection
+from ctfy_rx.cli.screen import Screen, is_terminal, when_nobody_reads
+from ctfy_rx.cli.selection import Selection
 from ctfy_rx.cli.settings import Target
+from ctfy_rx.doorbell import LogOption
+from ctfy_rx.sentences import COUNTERS
+from ctfy_rx.since import Since
 
-__all__ = ["View", "watch"]
+__all__ = ["View", "show", "watch"]
+
+_NAMES = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +36,28 @@ class View:
     everything: bool = False
     seconds: float | None = None
     count: int | None = None
+    since: Since = None
+    log: LogOption = "auto"
+    competition: str | None = None
+
+    @classmethod
+    def chosen(
+        cls,
+        names: Selection | None,
+        json: bool | None,
+        *,
+        everything: bool,
+        seconds: float | None,
+        count: int | None,
+    ) -> View:
+        """By these options: all events where no names are given, JSON where nobody reads a terminal."""
+        return cls(
+            selection=names or Selection(),
+            json=not is_terminal(sys.stdout) if json is None else json,
+            everything=everything,
+            seconds=seconds,
+            count=count,
+        )
 
     def shows(self, event: Event[Any]) -> bool:
         """Whether `event` is shown: the counters tell people little, unless they ask for them."""
@@ -36,44 +68,88 @@ class View:
         return as_json(event) if self.json else as_text(event)
 
 
-def watch(target: Target, view: View, screen: Screen) -> None:
-    """Show the events of `target` until `view` has enough of them, or nobody reads them any more.
+def watch(target: Target, view: View, screen: Screen, makers: Mapping[str, Maker] | None = None) -> None:
+    """Show the events of `target` until `view` has enough of them, or nobody reads them any more; do with
+    each what `makers` make.
 
-    Raises what the stream fails with, and `OutputError` where the output cannot be written.
+    Raises what the stream or an action fails with, and `OutputError` where the output cannot be written.
     """
+    # The token, even where there is none, is the one that was chosen: nothing is left for the environment.
+    stream = events(
+        target.url,
+        token=target.token or "",
+        autoconnect=False,
+        since=view.since,
+        log=view.log,
+        competition=view.competition,
+    )
+    show(stream, view, screen, say=lambda status: as_status(status, target.address), makers=makers)
+
+
+def show(
+    stream: EventStream,
+    view: View,
+    screen: Screen,
+    *,
+    say: Callable[[Status], Text | None],
+    makers: Mapping[str, Maker] | None = None,
+    waits: bool = False,
+) -> None:
+    """Show the events of `stream`, which nobody has connected yet, and what `say` makes of its status; do
+    with each what `makers` make. A source that `waits` is held up when it is faster than the screen."""
     for pattern in view.selection.unmatched:
         screen.say(f'no event that this version knows is called "{pattern}": it may be misspelt')
-    # The token, even where there is none, is the one that was chosen: nothing is left for the environment.
-    stream = events(target.url, token=target.token or "", autoconnect=False)
     timer = threading.Timer(view.seconds or 0.0, stream.close)
     timer.daemon = True
     with stream:
         when_nobody_reads(stream.close)
         if view.seconds is not None:
             timer.start()
+        actions = [Action(what, screen.say, stream.close) for what in makers or {}]
+        for action, make in zip(actions, (makers or {}).values(), strict=True):
+            action.begin(make, stream)
         try:
-            _show(stream, target, view, screen)
+            _show(stream, view, screen, say, actions, waits=waits)
         except BrokenPipeError:
             return
         finally:
             timer.cancel()
+            for action in actions:
+                action.finish()
+    for action in actions:
+        if action.failure is not None:
+            raise action.failure
 
 
-def _show(stream: EventStream, target: Target, view: View, screen: Screen) -> None:
+def _show(
+    stream: EventStream,
+    view: View,
+    screen: Screen,
+    say: Callable[[Status], Text | None],
+    actions: Sequence[Action],
+    *,
+    waits: bool,
+) -> None:
     """One queue for events and status keeps them in order, and the thread that reads the socket from
     printing."""
     shown = 0
-    news: reactivex.Observable[Any] = reactivex.merge(
-        stream.status, view.selection.of(stream).filter(view.shows)
-    )
-    items = to_iter(news, on_drop=lambda total: stream.status.emit(Dropped(total)))
-    stream.connect()
+    chosen = view.selection.of(stream).filter(view.shows).named()
+    news: reactivex.Observable[Any] = reactivex.merge(stream.status, chosen)
+    items = to_iter(news, on_drop=lambda total: stream.status.emit(Dropped(total)), waits=waits)
+    if view.since is not None:  # what was comes all at once: sooner than names, if these were not waited for
+        stream.names.wait(_NAMES)
+    with suppress(StreamClosed):  # the time was up meanwhile
+        stream.connect()
     for item in items:
         if isinstance(item, Status):
-            if line := as_status(item, target.address):
+            if line := say(item):
                 screen.say(line)
+            if item == Closed():
+                return  # a recording is over, and nothing of it comes after that
             continue
         screen.show(view.line(item))
+        for action in actions:
+            action.put(item)
         shown += 1
         if shown == view.count:
             return

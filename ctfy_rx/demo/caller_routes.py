@@ -69,6 +69,7 @@ class CallerRoutes:
             Route("/admin/announcements", self.announcements, methods=["GET"]),
             Route("/admin/announcements", self.announce, methods=["POST"]),
             Route("/instances/{instance_id}", self.instance),
+            Route("/admin/instance-records/{instance_id}/submissions", self.submissions),
             Route("/submissions", self.submit, methods=["POST"]),
         ]
 
@@ -160,11 +161,19 @@ class CallerRoutes:
         found = self._instance(request.path_params["instance_id"], player)
         return JSONResponse(views.instance(self.state, found))
 
+    async def submissions(self, request: Request) -> Response:
+        """The answers that were given to an instance, word for word, for the organisers."""
+        access.admin(self.state, request)
+        found = self.state.instances.get(request.path_params["instance_id"])
+        with self.state.lock:
+            given = [views.submission(item) for item in found.submissions] if found else []
+        return JSONResponse(page(request, given))
+
     def _instance(self, instance_id: str, player: Player) -> Instance:
         found = self.state.instances.get(instance_id)
         if found is None:
             raise ApiError(404, "instance_not_found", f"Instance {instance_id} not found")
-        if player is not self.state.cast.admin and found.team.id != player.team_id:
+        if found.team.id != player.team_id:  # the admin's business neither
             raise ApiError(403, "forbidden", "Not your instance")
         return found
 
@@ -180,7 +189,8 @@ class CallerRoutes:
             raise ApiError(403, "wrong_team_for_instance", {"message": message, "instance_id": found.id})
         question = str(body.get("question_id", "flag"))
         _known_question(found.challenge, question)
-        answer = self.stage.answer(player, found, question, right=body["answer"] == RIGHT_ANSWER)
+        claimed = str(body["answer"])
+        answer = self.stage.answer(player, found, question, right=claimed == RIGHT_ANSWER, claimed=claimed)
         return JSONResponse(
             {
                 "id": f"submission-{answer.row.id}",

@@ -75,6 +75,15 @@ class Platform(Script):
         if self._playing is not None and not interrupted:
             self._playing.result()  # a contest that broke must not look like one that ended
 
+    def start(self) -> Self:
+        """What ``with`` does at its beginning: for a notebook, where a block would end too early. `stop` is
+        its end, and so is the end of the program."""
+        return self.__enter__()
+
+    def stop(self) -> None:
+        """End it, in the middle of the contest if need be."""
+        self.__exit__(None, None, None)
+
     def __repr__(self) -> str:
         return f"<demo platform {self.url}: {len(self.teams)} teams, {self.connections} live streams>"
 

@@ -69,6 +69,17 @@ class Script:
         """A wrong answer."""
         return self._answer(team, challenge, player, flag_id, right=False)
 
+    def share_answer(
+        self, *, team: WhichTeam, challenge: WhichChallenge, made_for: WhichTeam, player: WhichPlayer = None
+    ) -> Answer:
+        """A wrong answer that was made for another team: an event in the log, which no stream hears."""
+        by, other = self._player(self._team(team), player), self._team(made_for)
+        with self.state.lock:
+            running = self.instance(team=team, challenge=challenge)
+            claimed = f"FLAG{{made-for-{other.id}}}"
+            flag = self._challenge(challenge).flags[0]
+            return self.stage.answer(by, running, flag, right=False, claimed=claimed, made_for=other)
+
     def _answer(
         self,
         team: WhichTeam,
@@ -120,6 +131,18 @@ class Script:
         running = self.instance(team=team, challenge=challenge)
         by = None if player is None else self._player(running.team, player)
         return self.stage.instance_stopped(running, player=by)
+
+    def fail_instance(self, *, team: WhichTeam, challenge: WhichChallenge, error: str = "it broke") -> Row:
+        """The team's instance fails, for good."""
+        return self.stage.instance_error(self.instance(team=team, challenge=challenge), error)
+
+    def fail_task(self, kind: str = "build", error: str = "it broke") -> Row:
+        """A background task of the platform fails; its counters say so too."""
+        return self.stage.task_failed(kind, error)
+
+    def fail_mail(self) -> None:
+        """A mail cannot be sent: no event tells it, the counters do."""
+        self.stage.outbox_failed()
 
     def announce(self, title: str, body: str = "", severity: str = "info") -> Announcement:
         """The organisers tell everybody; the text is in `/me/inbox`, the frame holds only its id."""

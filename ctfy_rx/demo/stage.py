@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from typing import Any, Final
 
 from ctfy_rx.demo.cast import Challenge, Player, Team
 from ctfy_rx.demo.hub import EVERYBODY, Audience, Hub, encode
-from ctfy_rx.demo.state import Announcement, Instance, Row, State
+from ctfy_rx.demo.state import Announcement, Instance, Row, State, Submission
 
-__all__ = ["BADGES", "RIGHT_ANSWER", "Answer", "Stage"]
+__all__ = ["BADGES", "RIGHT_ANSWER", "WRONG_ANSWER", "Answer", "Stage"]
 
 RIGHT_ANSWER: Final = "FLAG{loadtest-correct-answer}"
+WRONG_ANSWER: Final = "FLAG{not-this-one}"
 LOOPBACK: Final = "127.0.0.1"
 
 BADGES: Final[dict[str, tuple[str, str]]] = {
@@ -65,13 +67,19 @@ class Stage:
         *,
         right: bool,
         solve_time_s: float | None = None,
+        claimed: str | None = None,
+        made_for: Team | None = None,
     ) -> Answer:
-        """A player hands in an answer."""
+        """A player hands in an answer, `claimed` word for word; a wrong one may have been `made_for` another
+        team, which the platform tells its admins."""
         with self.state.lock:
             challenge = instance.challenge
             rank = self.state.record_answer(player, challenge, flag_id, right=right)
             fully_solved = right and self.state.fully_solved(player.team_id, challenge)
             took = self._age(instance) if solve_time_s is None else round(solve_time_s, 1)
+            self._keep(player, instance, flag_id, claimed=claimed, right=right, took=took if right else 0.0)
+            if made_for is not None:
+                self._foreign_answer(player, instance, flag_id, claimed or WRONG_ANSWER, made_for)
             verdict = {"solve_time_s": took, "flag_id": flag_id, "challenge_fully_solved": fully_solved}
             row = self._tell(
                 "flag_correct" if right else "flag_wrong",
@@ -88,6 +96,48 @@ class Stage:
                 self._signal("scoreboard_updated", {})
             took = took if right else 0.0
             return Answer(row=row, right=right, rank=rank, fully_solved=fully_solved, solve_time_s=took)
+
+    def _keep(
+        self,
+        player: Player,
+        instance: Instance,
+        flag_id: str,
+        *,
+        claimed: str | None,
+        right: bool,
+        took: float,
+    ) -> None:
+        instance.submissions.append(
+            Submission(
+                id=self._mint(),
+                team_id=player.team_id,
+                user_id=player.user_id,
+                challenge_id=instance.challenge.id,
+                claimed_flag=claimed or (RIGHT_ANSWER if right else WRONG_ANSWER),
+                correct=right,
+                flag_id=flag_id,
+                submitted_at=self.state.now(),
+                solve_time_s=took,
+            )
+        )
+
+    def _foreign_answer(
+        self, player: Player, instance: Instance, flag_id: str, claimed: str, made_for: Team
+    ) -> None:
+        self._tell(
+            "foreign_answer_submitted",
+            actor=(player.user_id, player.name, "team"),
+            team=(player.team_id, player.team_name),
+            challenge_id=instance.challenge.id,
+            detail={
+                "instance_id": instance.id,
+                "question_id": flag_id,
+                "answer_hash": hashlib.sha256(claimed.encode()).hexdigest(),
+                "hit_count": 1,
+                "team_ids": [made_for.id],
+            },
+            nobody=True,  # it goes to admins who are members of the team: there are none
+        )
 
     def achievement(self, player: Player, badge: str) -> Row:
         """A player earns a badge for the team."""
@@ -145,6 +195,34 @@ class Stage:
                 "ip": ip,
             }
             return self._instance("instance_stopped", instance, actor, detail)
+
+    def instance_error(self, instance: Instance, error: str) -> Row:
+        """The instance has failed; the actor is the team, by its id, as on the platform."""
+        with self.state.lock:
+            instance.status = "error"
+            detail = {"instance_id": instance.id, "node_id": "node-1", "error": error}
+            actor = (instance.team.id, instance.team.id, "team")
+            return self._instance("instance_error", instance, actor, detail)
+
+    def task_failed(self, kind: str, error: str) -> Row:
+        """A background task has failed."""
+        with self.state.lock:
+            self.state.tasks_failed += 1
+            row = self._tell(
+                "task_failed",
+                actor=("platform", "task-runner", "system"),
+                detail={"task_id": self._mint(), "task_kind": kind, "error": error},
+                contest=False,
+                admin_only=True,
+            )
+            self._signal("meta_stats", self.state.counters(), Audience(admin_only=True))
+            return row
+
+    def outbox_failed(self) -> None:
+        """A mail could not be sent: the counters alone tell."""
+        with self.state.lock:
+            self.state.outbox_failed += 1
+            self._signal("meta_stats", self.state.counters(), Audience(admin_only=True))
 
     def announce(self, title: str, body: str = "", severity: str = "info") -> Announcement:
         """The organisers tell everybody; the frame holds only the id."""
@@ -205,6 +283,8 @@ class Stage:
         challenge_id: str = "",
         frame_only: Mapping[str, Any] | None = None,
         contest: bool = True,
+        admin_only: bool = False,
+        nobody: bool = False,
     ) -> Row:
         cast = self.state.cast
         where = (
@@ -221,7 +301,9 @@ class Stage:
                 challenge_id=challenge_id,
                 frame_only=frame_only,
             )
-            self.hub.publish(encode(event, row.frame), Audience(team_id=row.team_id))
+            if not nobody:
+                audience = Audience(team_id=row.team_id, admin_only=admin_only)
+                self.hub.publish(encode(event, row.frame), audience)
             if event in _COUNTED:
                 self._signal("meta_stats", self.state.counters(), Audience(admin_only=True))
             return row

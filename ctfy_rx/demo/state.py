@@ -11,7 +11,7 @@ from typing import Any
 
 from ctfy_rx.demo.cast import Cast, Challenge, Player, Team
 
-__all__ = ["Announcement", "Instance", "Row", "Solve", "State", "Token"]
+__all__ = ["Announcement", "Instance", "Row", "Solve", "State", "Submission", "Token"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,21 @@ class Solve:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """An answer as it was handed in."""
+
+    id: str
+    team_id: str
+    user_id: str
+    challenge_id: str
+    claimed_flag: str
+    correct: bool
+    flag_id: str
+    submitted_at: datetime
+    solve_time_s: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Instance:
     """A team's own running copy of a challenge."""
@@ -64,6 +79,7 @@ class Instance:
     challenge: Challenge
     started_at: datetime
     status: str = "ready"
+    submissions: list[Submission] = field(default_factory=list[Submission])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +115,8 @@ class State:
     announcements: list[Announcement] = field(default_factory=list[Announcement])
     tokens: dict[str, Token] = field(default_factory=dict[str, Token], repr=False)
     nodes_healthy: int = 2
+    tasks_failed: int = 0
+    outbox_failed: int = 0
     created_at: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -189,7 +207,10 @@ class State:
             "ops": {
                 "competitions_live": 1,
                 "competitions_upcoming": 0,
-                **dict.fromkeys(("tasks_running", "tasks_failed", "outbox_pending", "outbox_failed"), 0),
+                "tasks_running": 0,
+                "tasks_failed": self.tasks_failed,
+                "outbox_pending": 0,
+                "outbox_failed": self.outbox_failed,
             },
             "llm": {"calls_today": 0, "input_tokens_today": 0, "output_tokens_today": 0},
         }

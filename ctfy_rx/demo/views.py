@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ctfy_rx.demo.cast import Challenge, Player, Team
-from ctfy_rx.demo.state import Announcement, Instance, Row, Solve, State
+from ctfy_rx.demo.state import Announcement, Instance, Row, Solve, State, Submission
 
 __all__ = ["activity", "announcement", "challenge", "competition", "instance", "me", "roster", "team", "text"]
 
@@ -239,6 +239,21 @@ def announcement(item: Announcement) -> Json:
         "updated_at": text(item.created_at),
         "created_by": "demo-admin",
         "created_by_name": "Demo Admin",
+    }
+
+
+def submission(item: Submission) -> Json:
+    """An answer as the organisers see it."""
+    return {
+        "id": item.id,
+        "team_id": item.team_id,
+        "user_id": item.user_id,
+        "challenge_id": item.challenge_id,
+        "claimed_flag": item.claimed_flag,
+        "correct": item.correct,
+        "flag_id": item.flag_id,
+        "submitted_at": text(item.submitted_at),
+        "solve_time_s": item.solve_time_s,
     }
 
 

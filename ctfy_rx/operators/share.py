@@ -8,17 +8,20 @@ Connecting, disposing and delivering happen outside that lock, so that a callbac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from threading import RLock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 from reactivex.scheduler import TimeoutScheduler
 
+from ctfy_rx.buffer import Drops
 from ctfy_rx.hub import Hub, complete
+from ctfy_rx.receipts import Receipts
+from ctfy_rx.routes import Wants, all_alike
 
-__all__ = ["Shared", "share"]
+__all__ = ["Choice", "Shared", "share"]
 
 T = TypeVar("T")
 
@@ -57,25 +60,52 @@ class Shared(Observable[T]):
 
     def __init__(
         self,
-        source: Observable[T],
+        source: Observable[T] | Observable[Iterator[T]],
         *,
+        batches: bool = False,
+        key: Callable[[T], Hashable] = all_alike,
         linger: float = 0.0,
         scheduler: abc.SchedulerBase | None = None,
         autoconnect: bool = True,
+        make_drops: Callable[[], Drops] | None = None,
+        receipts: Receipts | None = None,
     ) -> None:
         super().__init__()
-        self._source = source
+        self._receipts = receipts
+        self._make_drops = make_drops
+        self._source: Observable[Any] = source
+        self._batches = batches  # what the source gives is given on one by one
+        self._key = key
         self._linger = linger
         self._scheduler = scheduler
         self._autoconnect = autoconnect
         self._state = RLock()  # reentrant: a garbage collection inside may dispose a forgotten iterator
         self._hub: Hub[T] | None = None
+        self._former: Hub[T] = Hub()  # its slow subscribers may not have ended yet
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
+        return self.serve(observer, scheduler)
+
+    def choice(self, wants: Wants) -> Choice[T]:
+        """The items of the keys that it `wants`; what nobody wants costs next to nothing."""
+        return Choice(self, wants)
+
+    def wants(self, key: Hashable) -> bool:
+        """Whether anybody who is subscribed wants the items of `key`."""
+        hub = self._hub
+        return hub is not None and hub.wants(key)
+
+    def serve(
+        self,
+        observer: abc.ObserverBase[T],
+        scheduler: abc.SchedulerBase | None = None,
+        wants: Wants | None = None,
+    ) -> abc.DisposableBase:
+        """Subscribe `observer`, which detaches itself, to what it `wants`."""
         with self._state:
-            hub = self._join(observer)
+            hub = self._join(observer, wants)
             hub.lingering.disposable = Disposable()
             hub.scheduler = hub.scheduler or scheduler
             opens = self._autoconnect and hub.must_open()
@@ -94,26 +124,35 @@ class Shared(Observable[T]):
             self._open(hub)
         return Disposable(lambda: self._release(hub))
 
-    def close(self) -> None:
-        """Close the source; everybody who is subscribed completes."""
+    def close(self, *, then: Callable[[], None] = lambda: None) -> None:
+        """Close the source; everybody who is subscribed completes, after the item in delivery, and then
+        `then` is called. What waits for slow subscribers is forgotten."""
         with self._state:
-            hub, self._hub = self._hub, None
-        if hub is not None:
-            hub.lingering.dispose()
-            hub.connection.dispose()
-            hub.finish(complete)
+            former, hub, self._hub = self._former, self._hub, None
+        former.discard()
 
-    def _join(self, observer: abc.ObserverBase[T]) -> Hub[T]:
+        def after_the_former() -> None:  # an item of it may be in delivery still
+            former.finish(complete, then=then)
+
+        if hub is None:
+            after_the_former()
+            return
+        hub.lingering.dispose()
+        hub.connection.dispose()
+        hub.discard()
+        hub.finish(complete, then=after_the_former)
+
+    def _join(self, observer: abc.ObserverBase[T], wants: Wants | None) -> Hub[T]:
         while True:
             hub = self._current_hub()
-            hub.add(observer)
+            hub.add(observer, wants)
             # Not so if a garbage collection in between let a forgotten iterator, the last subscriber, leave.
             if self._hub is hub:
                 return hub
 
     def _current_hub(self) -> Hub[T]:
         if self._hub is None:
-            self._hub = Hub()
+            self._hub = Hub(self._make_drops, self._receipts, self._key)
         return self._hub
 
     def _open(self, hub: Hub[T]) -> None:
@@ -124,8 +163,9 @@ class Shared(Observable[T]):
             self._end(hub, complete)
 
         try:
+            on_next = hub.on_batch if self._batches else hub.on_next
             hub.connection.disposable = self._source.subscribe(
-                hub.on_next, on_error, on_completed, scheduler=hub.scheduler
+                on_next, on_error, on_completed, scheduler=hub.scheduler
             )
         except BaseException:  # an interrupt, say: nobody must join, or wait for, what never opened
             self._end(hub, complete)
@@ -134,7 +174,7 @@ class Shared(Observable[T]):
     def _end(self, hub: Hub[T], end: Callable[[abc.ObserverBase[T]], None]) -> None:
         with self._state:
             if self._hub is hub:
-                self._hub = None
+                self._hub, self._former = None, hub
         hub.lingering.dispose()
         hub.finish(end)
 
@@ -161,3 +201,17 @@ class Shared(Observable[T]):
                 return
             self._hub = None
         hub.connection.dispose()
+
+
+class Choice(Observable[T]):
+    """What `Shared.choice` returns."""
+
+    def __init__(self, shared: Shared[T], wants: Wants) -> None:
+        super().__init__()
+        self._shared = shared
+        self.wants = wants
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return self._shared.serve(observer, scheduler, self.wants)

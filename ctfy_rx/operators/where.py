@@ -1,4 +1,4 @@
-"""`where`, `by_competition`, `by_actor`: the events whose data hold some values."""
+"""`where`, `by_competition`, `by_team`, `by_actor`: the events whose data hold some values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reactivex import operators as ops
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 
-__all__ = ["by_actor", "by_competition", "where"]
+__all__ = ["by_actor", "by_competition", "by_team", "where"]
 
 E = TypeVar("E", bound=Event[Any])
 
@@ -44,16 +44,21 @@ def where(**fields: Any) -> Callable[[Observable[E]], Observable[E]]:
     return ops.filter(holds)
 
 
-def by_competition(competition_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
-    """The events of one contest. Signals such as `scoreboard_updated`, which name none, are not among them.
+def by_competition(
+    competition_id: str, /, *, and_of_none: bool = False
+) -> Callable[[Observable[E]], Observable[E]]:
+    """The events of one contest; with `and_of_none` also those that belong to no contest.
 
     ::
 
         --{c: A}--{c: B}--{}--|
           by_competition("A")
         --{c: A}--------------|
+          by_competition("A", and_of_none=True)
+        --{c: A}----------{}--|
 
-    Completes and fails with its source.
+    Signals such as `scoreboard_updated` and `announcement_created` name no contest, nor do nodes and
+    accounts. Completes and fails with its source.
 
     >>> import reactivex
     >>> answer = Event("flag_wrong", '{"competition_id": "final"}')
@@ -61,7 +66,41 @@ def by_competition(competition_id: str, /) -> Callable[[Observable[E]], Observab
     >>> events.pipe(by_competition("final")).subscribe(lambda event: print(event.event)).dispose()
     flag_wrong
     """
-    return where(competition_id=competition_id)
+    if not and_of_none:
+        return where(competition_id=competition_id)
+
+    def belongs(event: E) -> bool:
+        data: Any = event.data
+        named = cast("dict[str, Any]", data).get("competition_id") if isinstance(data, dict) else None
+        return named in {None, "", competition_id} if isinstance(named, str | None) else True
+
+    return ops.filter(belongs)
+
+
+def by_team(team_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
+    """The events of one team: those that the log knows to be, and those that the team itself caused.
+
+    ::
+
+        --{team A}--{team B}--{actor A}--|
+          by_team("A")
+        --{team A}------------{actor A}--|
+
+    A frame names no team: `EventStream.by_team` looks up whose it is. Completes and fails with its source.
+
+    >>> import reactivex
+    >>> events = reactivex.of(Event("flag_wrong", "{}", team_id="7"), Event("flag_wrong", "{}", team_id="8"))
+    >>> events.pipe(by_team("8")).subscribe(lambda event: print(event.team_id)).dispose()
+    8
+    """
+
+    def belongs(event: E) -> bool:
+        if event.team_id is not None:
+            return event.team_id == team_id
+        data: Any = event.data
+        return isinstance(data, dict) and cast("dict[str, Any]", data).get("actor_id") == team_id
+
+    return ops.filter(belongs)
 
 
 def by_actor(actor_id: str, /) -> Callable[[Observable[E]], Observable[E]]:

@@ -12,7 +12,7 @@ import pytest
 from ctfy_rx import Closed, Connecting, Dropped, Event, FrameDecoder, Gap, Idle, Open, Waiting
 from ctfy_rx.catalogue import PAYLOADS
 from ctfy_rx.cli.render import as_json, as_status, as_text
-from ctfy_rx.cli.sentences import SENTENCES
+from ctfy_rx.sentences import SENTENCES
 
 CAPTURES = Path(__file__).parent.parent / "data"
 HOSTILE = "\x1b[2J[bold red]{actor}[/]\r\nEve\u202e\x9b1m:boom:"
@@ -212,3 +212,11 @@ def test_the_status_is_a_sentence(status: Any, line: str):
 )
 def test_a_status_that_changes_nothing_is_not_told(status: Any):
     assert as_status(status, "http://localhost:8100") is None
+
+
+def test_words_leave_out_what_is_private_json_does_not():
+    login = Event("user_vanished", '{"provider": "github", "ip": "203.0.113.7", "email": "ada@example.com"}')
+    assert "203.0.113.7" not in as_text(login).plain
+    assert "ada@example.com" not in as_text(login).plain
+    assert "provider=github" in as_text(login).plain
+    assert "203.0.113.7" in str(as_json(login))

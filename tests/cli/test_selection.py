@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from ctfy_rx import Event, events, to_iter
+import pytest
+from reactivex.subject import Subject
+
+from ctfy_rx import Event, EventStream, events, to_iter
 from ctfy_rx.catalogue import PAYLOADS
-from ctfy_rx.cli.selection import NAMED, Selection, selection
+from ctfy_rx.cli.selection import NAMED, Met, Selection, selection
 from ctfy_rx.demo.handle import Platform
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.testing import MOMENT, event, solve, stream_of, wrong
 
 
 def heard(platform: Platform, text: str) -> list[Event]:
@@ -59,6 +63,71 @@ def test_an_event_that_several_parts_select_comes_once_and_in_its_place(platform
         "flag_wrong",
         "instance_stopped",
     ]
+
+
+def chosen(text: str, *came: Event) -> list[Event]:
+    """What `text` selects of those events, one after the other."""
+    source: Subject[Event] = Subject()
+    chosen: list[Event] = []
+    selection(text).of(EventStream.over(source)).subscribe(chosen.append)
+    for each in came:
+        source.on_next(each)
+    return chosen
+
+
+@pytest.mark.parametrize("text", ["first_bloods,solves", "solves,first_bloods", "flag_*,first_bloods"])
+@pytest.mark.parametrize("log_id", [None, 7], ids=["frame", "row"])
+def test_a_first_blood_that_is_a_solve_too_comes_once_and_as_the_first_blood(text: str, log_id: int | None):
+    [told] = chosen(text, solve().having(log_id=log_id))
+    assert told.data["first_blood"] == "challenge"
+
+
+@pytest.mark.parametrize("name", ["foreign_answer_submitted", "foreign_*"])
+def test_an_event_that_got_names_meanwhile_comes_once(name: str):
+    shared = event("foreign_answer_submitted", log_id=7, team_ids=["team-Blue"], actor_id="user-Ada")
+    assert names(chosen(f"{name},shared_flags", shared)) == ["foreign_answer_submitted"]
+
+
+def test_events_that_are_alike_are_as_many_as_they_were():
+    assert len(chosen("flag_wrong,wrong_answers,first_bloods", wrong(), wrong(), wrong("Blue"))) == 3
+    assert len(chosen("first_bloods,flag_correct,solves", solve(), solve(), solve("Blue"))) == 3
+
+
+def test_events_of_one_moment_that_differ_come_all():
+    came = [event("node_unhealthy", node_id="n1"), event("node_unhealthy", node_id="n2")]
+    assert chosen("node_*,alerts", *came) == came
+
+
+def test_two_subscribers_get_the_same():
+    stream = stream_of(solve(), wrong(), solve("Blue"), autoconnect=False)
+    both: tuple[list[Event], list[Event]] = ([], [])
+    selected = selection("solves,flag_*").of(stream)
+    for each in both:
+        selected.subscribe(each.append)
+    stream.connect()
+    assert [names(each) for each in both] == [["flag_correct", "flag_wrong", "flag_correct"]] * 2
+
+
+def test_what_comes_long_after_is_remembered_for_so_long_and_no_longer():
+    met = Met(remembered=2)
+    first, second, third = (wrong(at=MOMENT + timedelta(seconds=n)) for n in range(3))
+    assert [met.is_new((0, each)) for each in (first, second)] == [True, True]
+    assert not met.is_new((1, first))
+    assert met.is_new((0, third))
+    assert met.is_new((1, first))
+
+
+@pytest.mark.parametrize("text", ["announcements,announcement_*", "announcement_created,announcements"])
+def test_an_announcement_comes_once_and_with_its_words(platform: Platform, text: str):
+    with events(platform.url, token=platform.admin_token, autoconnect=False) as stream:
+        told = to_iter(selection(f"{text},instance_stopped").of(stream))
+        stream.connect()
+        stream.opened().wait()
+        platform.announce("Lunch")
+        assert next(told).data["title"] == "Lunch"
+        platform.instance_started(team=0, challenge=0)
+        platform.instance_stopped(team=0, challenge=0)
+        assert next(told).event == "instance_stopped"
 
 
 def test_named_streams_merge_without_what_neither_selects(platform: Platform):

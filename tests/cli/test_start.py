@@ -22,7 +22,8 @@ sys.exit(main())
 
 LOADED = """
 import atexit, sys
-atexit.register(lambda: print("loaded", sorted({"starlette", "uvicorn", "ctfy"} & sys.modules.keys())))
+heavy = {"starlette", "uvicorn", "ctfy", "nats", "IPython", "ipykernel", "pyarrow", "pandas"}
+atexit.register(lambda: print("loaded", sorted(heavy & sys.modules.keys())))
 from ctfy_rx.cli import main
 main()
 """
@@ -46,11 +47,19 @@ def test_the_demo_without_its_extra_says_what_to_install(bare: dict[str, str]):
     assert answer.stderr == 'The demo platform needs an extra: pip install "ctfy-rx[demo]"\n'
 
 
-@pytest.mark.parametrize("words", [["--help"], ["watch", "--help"], ["demo", "--help"]])
-def test_help_loads_neither_server_nor_platform(words: list[str], bare: dict[str, str]):
+@pytest.mark.parametrize("words", [["--help"], ["watch", "--help"], ["demo", "--help"], ["relay", "--help"]])
+def test_help_loads_no_server_platform_broker_notebook_or_table(words: list[str], bare: dict[str, str]):
     answer = run(LOADED, *words, env=bare)
     assert answer.returncode == 0
     assert answer.stdout.endswith("loaded []\n")
+
+
+def test_the_package_loads_its_relay_and_its_views_when_they_are_asked_for(bare: dict[str, str]):
+    program = """
+import sys, ctfy_rx
+print(sorted({"ctfy_rx.relay", "ctfy_rx.notebook"} & sys.modules.keys()), ctfy_rx.from_nats.__name__)
+"""
+    assert run(program, env=bare).stdout == "[] from_nats\n"
 
 
 def test_help_documents_the_exit_codes_and_why_no_option_takes_a_token(bare: dict[str, str]):

@@ -109,4 +109,4 @@ def test_a_narrow_terminal_breaks_no_line_itself(platform: Platform, admin: dict
     with terminal("watch", env=admin | {"COLUMNS": "20"}) as screen:
         screen.wait_for("connected to http")
         platform.solve(team=0, challenge=0)
-        screen.wait_for(f"{platform.players[0].name} solved {platform.challenges[0].id} in 0 s\r\n")
+        screen.wait_for(f"{platform.teams[0].name}\\) solved [Cc]ookie.[Mm]onster in 0 s\r\n")

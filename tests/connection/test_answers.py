@@ -13,7 +13,7 @@ import pytest
 from ctfy_rx import drivers
 from ctfy_rx.answer import BODY_BYTES
 from ctfy_rx.connection import frames
-from ctfy_rx.errors import HttpError, NotAnEventStream, TokenRefused, TooManyStreams
+from ctfy_rx.errors import HttpError, NotAnEventStream, TooManyStreams
 from ctfy_rx.reconnect import is_transient
 
 from ..servers import CHUNKED, CLOSE_DELIMITED, OPEN, PATIENCE, Peer, Server, chunk, frame, reply, sends
@@ -93,39 +93,7 @@ def test_content_that_cannot_be_decompressed_breaks_the_connection(watch: Watch)
     assert "cannot be decompressed" in str(error)
 
 
-# What does not
-
-
-@pytest.mark.parametrize(
-    ("status", "kind", "transient", "helps"),
-    [
-        (201, NotAnEventStream, False, "expected 200 with text/event-stream"),
-        (204, NotAnEventStream, False, "no events to send"),
-        (400, HttpError, False, "refuses the request"),
-        (401, TokenRefused, False, "log in again"),
-        (403, TokenRefused, False, "log in again"),
-        (404, HttpError, False, "check the URL"),
-        (408, HttpError, True, "refuses"),
-        (410, HttpError, False, "check the URL"),
-        (418, HttpError, False, "refuses"),
-        (425, HttpError, True, "refuses"),
-        (429, HttpError, True, "refuses"),
-        (500, HttpError, True, "cannot serve"),
-        (502, HttpError, True, "cannot serve"),
-        (503, HttpError, True, "cannot serve"),
-        (599, HttpError, True, "cannot serve"),
-    ],
-)
-def test_every_other_status_is_an_error_of_its_kind(
-    watch: Watch, status: int, kind: type[HttpError], transient: bool, helps: str
-) -> None:
-    body = b"" if status == 204 else b"because"
-    error = refused(watch, reply(status, body, X_Reason="so", Content_Type="text/event-stream"))
-    assert type(error) is kind
-    assert (error.status, error.headers["x-reason"], error.body) == (status, "so", body.decode())
-    assert is_transient(error) is transient
-    assert f"/api/v1/events answered {status}: " in str(error)
-    assert helps in str(error)
+# What does not; `test_classification.py` has the table
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ import h2.events
 import pytest
 
 from ctfy_rx.connection import frames
+from ctfy_rx.events import events
 from ctfy_rx.status import Closed, Waiting
-from ctfy_rx.stream import events
 
 from ..servers import (
     CHUNKED,

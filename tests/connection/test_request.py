@@ -13,11 +13,11 @@ import pytest
 
 from ctfy_rx.connection import frames
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.stream import events
+from ctfy_rx.events import events
 
 from ..servers import CLOSE_DELIMITED, Peer, Server, frame, reply, sends
 from .conftest import Watch
-from .watching import until
+from .watching import Watched, until
 
 OPENS = sends(CLOSE_DELIMITED, frame("a"))
 
@@ -208,6 +208,27 @@ def test_what_the_token_callable_raises_reaches_the_subscriber(watch: Watch) -> 
         assert server.connections == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "clients", "sent"),
+    [
+        ({}, None, b"gzip, deflate"),
+        ({}, "br, gzip;q=0.5, zstd", b"gzip;q=0.5"),
+        ({}, "br", b"identity"),
+        ({}, "identity", b"identity"),
+        ({"accept-encoding": "br"}, None, b"br"),
+        ({"Accept-Encoding": "identity"}, "gzip", b"identity"),
+    ],
+)
+def test_only_codings_that_can_be_undone_are_asked_for_unless_the_caller_says_so(
+    given: dict[str, str], clients: str | None, sent: bytes
+) -> None:
+    headers = {} if clients is None else {"Accept-Encoding": clients}
+    with Server(OPENS) as server:
+        source = frames(server.url, headers=given, client_factory=lambda: httpx.Client(headers=headers))
+        Watched().watch(source, None).end()
+        assert server.requests[0].headers("accept-encoding") == [sent]
+
+
 # What cannot work
 
 
@@ -225,7 +246,7 @@ def test_a_url_that_cannot_work_is_refused_without_showing_what_it_holds(url: st
     [
         ({"tokn": "pt_secret"}, "unexpected keyword argument 'tokn': did you mean 'token'?"),
         ({"timeout": 3}, "unexpected keyword argument 'timeout': did you mean 'idle_timeout'?"),
-        ({"since": 4}, "unexpected keyword argument 'since'"),
+        ({"backlog": 4}, "unexpected keyword argument 'backlog'"),
         ({"tokn": 1, "client_factory": httpx.Client}, "unexpected keyword argument 'tokn'"),
     ],
 )

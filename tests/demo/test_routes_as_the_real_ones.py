@@ -161,8 +161,23 @@ def test_an_instance_is_the_own_teams_business(contest: Contest):
     instance_id = contest.instance_id(0, contest.fresh_challenge())
     own = contest.get(f"/instances/{instance_id}", contest.players[0].token).json()
     assert (own["id"], own["team_id"], own["status"]) == (instance_id, contest.players[0].team_id, "ready")
-    refused = contest.get(f"/instances/{instance_id}", contest.players[1].token)
-    assert (refused.status_code, refused.json()["detail"]) == (403, "Not your instance")
+    for stranger in (contest.players[1].token, contest.admin_token):
+        refused = contest.get(f"/instances/{instance_id}", stranger)
+        assert (refused.status_code, refused.json()["detail"]) == (403, "Not your instance")
+
+
+def test_what_was_claimed_is_for_the_admins_to_see(contest: Contest):
+    challenge = contest.fresh_challenge()
+    contest.wrong(0, challenge)
+    path = f"/admin/instance-records/{contest.instance_id(0, challenge)}/submissions"
+    [claimed] = contest.get(path, contest.admin_token).json()["items"]
+    assert (claimed["claimed_flag"], claimed["correct"], claimed["flag_id"]) == (
+        "FLAG{not-this-one}",
+        False,
+        "flag",
+    )
+    refused = contest.get(path, contest.players[0].token)
+    assert (refused.status_code, refused.json()["detail"]) == (403, "Admin privileges required")
 
 
 def test_the_scoreboard_is_stale_until_its_cache_runs_out(contest: Contest):
@@ -223,6 +238,7 @@ ROUTES = [
     ("/teams", "nobody"),
     ("/teams/{team}", "player"),
     ("/instances/{instance}", "player"),
+    ("/admin/instance-records/{instance}/submissions", "admin"),
     ("/health", "nobody"),
 ]
 

@@ -69,6 +69,13 @@ def test_dispose_reaches_the_source():
     assert [each.unsubscribe for each in source.subscriptions] == [4]
 
 
+def test_a_slip_in_a_name_is_told_once_and_no_other_servers_name_is(caplog):
+    chosen("flag_corect", "tick", "flag_*", "flag_correct", FlagWrong)
+    assert [record.getMessage() for record in caplog.records] == [
+        "of_event('flag_corect'): the platform has no such event; did you mean 'flag_correct'?"
+    ]
+
+
 def test_frames_have_names_too():
     seen: list[Frame] = []
     reactivex.of(Frame("a"), Frame("b")).pipe(of_event("a")).subscribe(seen.append)

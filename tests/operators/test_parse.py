@@ -63,7 +63,7 @@ def test_without_a_clock_it_is_the_time_of_the_day():
 def test_nothing_is_decoded_before_somebody_asks_for_it(monkeypatch):
     decoded: list[str] = []
     monkeypatch.setattr(event_module, "_decode_json", lambda text: decoded.append(text) or {})
-    monkeypatch.setattr(event_module, "_decoder", decoded.append)
+    monkeypatch.setattr(event_module, "_DECODERS", {})  # whoever decoded a payload would find nothing
     seen: list[Event] = []
     reactivex.of(Frame("flag_correct", "{}"), Frame("flag_wrong", "{}")).pipe(parse()).subscribe(seen.append)
     assert decoded == []

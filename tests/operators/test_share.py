@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import reactivex
-from reactivex import Observable, abc
+from reactivex import Observable, Observer, abc
 from reactivex import operators as ops
 from reactivex.disposable import Disposable
 from reactivex.subject import Subject
@@ -19,6 +19,7 @@ from ctfy_rx.hub import Hub
 from ctfy_rx.iterators import to_iter
 from ctfy_rx.operators import share
 from ctfy_rx.operators.share import Shared
+from ctfy_rx.routes import Member, Routes
 
 from .marbles import Marbles
 
@@ -508,15 +509,15 @@ def test_who_joins_while_the_last_one_is_collected_is_served():
 
 def test_who_is_collected_while_another_joins_does_not_come_back():
     hub: Hub[str] = Hub()
-    first, second = Listener(reactivex.never()), Listener(reactivex.never())
+    first, second = Observer[str](), Observer[str]()
     hub.add(first)
 
-    def joined(observers: tuple[Any, ...]) -> tuple[Any, ...]:
+    def joined(members: tuple[Any, ...]) -> tuple[Any, ...]:
         hub.remove(first)
-        return (*observers, second)
+        return (*members, Member(second))
 
     hub._replace(joined)
-    assert hub.observers == (second,)
+    assert [member.observer for member in hub.members] == [second]
 
 
 def test_linger_is_measured_by_the_scheduler_of_the_first_subscription():
@@ -527,3 +528,51 @@ def test_linger_is_measured_by_the_scheduler_of_the_first_subscription():
     assert source.closed == 0
     clock.advance_by(0.2)
     assert source.closed == 1
+
+
+def test_nothing_is_made_under_the_lock_of_a_hub_for_a_collection_might_want_another(monkeypatch):
+    hub: Hub[str] = Hub()
+
+    def made(*arguments: Any) -> Routes:
+        assert not hub._membership._is_owned()
+        return Routes(*arguments)
+
+    monkeypatch.setattr("ctfy_rx.hub.Routes", made)
+    first, second = Observer[str](), Observer[str]()
+    hub.add(first)
+    hub.add(second)
+    hub.remove(first)
+    hub.finish(lambda observer: observer.on_completed())
+    assert not hub.members
+
+
+def test_what_is_left_of_a_batch_after_an_interrupt_comes_with_the_next_item():
+    heard: list[str] = []
+
+    def on_next(item: str) -> None:
+        if item == "b":
+            raise KeyboardInterrupt
+        heard.append(item)
+
+    hub: Hub[str] = Hub()
+    hub.add(Observer(on_next))
+    with pytest.raises(KeyboardInterrupt):
+        hub.on_batch("abcd")
+    hub.on_next("e")
+    assert heard == ["a", "c", "d", "e"]
+
+
+def test_close_while_the_last_item_of_an_ended_source_is_in_delivery_waits_for_it():
+    told: list[str] = []
+    source: Subject[str] = Subject()
+    shared = Shared(source)
+
+    def on_next(item: str) -> None:
+        told.append("begin")
+        source.on_error(ValueError(item))
+        shared.close(then=lambda: told.append("closed"))
+        told.append("end")
+
+    shared.subscribe(on_next, lambda _: told.append("failed"), lambda: told.append("completed"))
+    source.on_next("a")
+    assert told == ["begin", "end", "failed", "closed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import subprocess
 import sys
@@ -134,12 +135,76 @@ async def test_a_coroutine_reads_the_real_stream_without_a_thread(platform):
         assert (await coming).payload.actor_name == platform.players[3].name
 
 
-def test_an_api_token_opens_the_stream_and_hears_only_signals(platform):
+def test_an_api_token_is_refused(platform):
+    with (
+        ctfy_rx.events(platform.url, token=platform.fine_grained_token()) as stream,
+        pytest.raises(ctfy_rx.TokenRefused, match="use the session token of `ctfy login`"),
+    ):
+        next(iter(stream))
+
+
+def test_an_api_token_hears_only_signals_where_that_is_wanted_and_the_status_says_so(platform):
     heard: list[str] = []
-    with ctfy_rx.events(platform.url, token=platform.fine_grained_token()) as stream:
+    with ctfy_rx.events(platform.url, token=platform.fine_grained_token(), anonymous_ok=True) as stream:
         stream.subscribe(lambda event: heard.append(event.event))
         assert opened(stream)
+        assert str(stream.status.current).startswith("connected anonymously, signals only: API tokens")
         platform.solve(5)
         platform.announce("hello")
         assert eventually(lambda: "announcement_created" in heard)
     assert not [name for name in heard if name.startswith("flag_")]
+
+
+def test_who_joins_a_team_hears_it_after_a_reconnect_that_comes_by_itself(platform):
+    account = {"email": "robin@example.com", "password": "a-Long-3nough-secret", "display_name": "Robin"}
+    token = httpx.post(f"{platform.url}/api/v1/auth/register", json=account).json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    heard: list[ctfy_rx.Event] = []
+    with ctfy_rx.events(platform.url, token=token, initial=0.05) as stream:
+        stream.subscribe(heard.append)
+        assert opened(stream)
+        teams = f"{platform.url}/api/v1/competitions/{platform.competition_id}/teams"
+        httpx.post(teams, json={"name": "Robins"}, headers=headers).raise_for_status()
+        assert eventually(lambda: stream.stats.connections == 2)
+        # Its row is in the own log, and no frame of it came.
+        assert eventually(lambda: [e.origin for e in heard if e.event == "team_registered"] == ["log"])
+
+
+def test_history_of_the_real_platform_is_its_log(platform):
+    for player in range(4):
+        platform.wrong(player)
+        platform.solve(player)
+    rows = httpx.get(
+        f"{platform.url}/api/v1/admin/activities?limit=1000",
+        headers={"Authorization": f"Bearer {platform.admin_token}"},
+    ).json()["items"]
+    events = list(ctfy_rx.history(platform.url, token=platform.admin_token))
+    assert [str(event.log_id) for event in events] == [row["id"] for row in reversed(rows)]
+    assert [event.event for event in events] == [row["event"] for row in reversed(rows)]
+
+
+def test_recordings_one_after_another_hold_the_log_without_a_hole(platform: RealPlatform, tmp_path: Path):
+    path = tmp_path / "day1.jsonl.gz"
+
+    def recorded() -> list[int | None]:
+        there = path.exists() and path.stat().st_size
+        return [event.log_id for event in ctfy_rx.replay(path, speed=None) if event.log_id] if there else []
+
+    def logged(since: str = "start") -> list[int | None]:
+        log = ctfy_rx.history(platform.url, token=platform.admin_token, since=since)
+        return [event.log_id for event in log]
+
+    before = len(logged())
+    for player in range(2):
+        with ctfy_rx.events(platform.url, token=platform.admin_token) as stream, stream.record(path):
+            assert opened(stream)
+            platform.wrong(player, 0)
+            platform.solve(player, 0)
+            assert eventually(lambda: recorded() == logged()[before:])
+        platform.solve(player, 1)  # while nobody records
+    with ctfy_rx.events(platform.url, token=platform.admin_token) as stream, stream.record(path):
+        assert eventually(lambda: recorded() == logged()[before:])
+    solves = ctfy_rx.replay(path).solves().to_arrow()
+    assert solves["team_name"].to_pylist() == [platform.players[n].team_name for n in (0, 0, 1, 1)]
+    header = next(iter(gzip.decompress(path.read_bytes()).splitlines()))
+    assert json.loads(header)["platform_version"] == "0.7.0"

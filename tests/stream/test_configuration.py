@@ -102,14 +102,17 @@ def test_what_cannot_work_is_refused_before_anybody_subscribes(options: dict[str
 
 
 def test_a_token_may_be_a_function_that_is_asked_at_each_attempt(p: Platform):
-    tokens = iter(["bad", p.admin_token])
+    tokens = iter([p.players[1].token, p.admin_token])
     with ctfy_rx.events(p.url, token=lambda: next(tokens), initial=0.05) as stream:
+        told: list[str] = []
+        stream.status.subscribe(lambda status: told.append(getattr(status, "who", "")))
         iterator = iter(stream.solves())
         until(lambda: p.connections)
         p.drop_connections()
         until(lambda: p.connections)
         p.solve(team=0, challenge=0)
         assert next(iterator).event == "flag_correct"
+        assert list(filter(None, told)) == [p.players[1].name, "Demo Admin (admin)"]
 
 
 def test_a_client_factory_makes_each_connections_client_and_its_base_url_counts(p: Platform):

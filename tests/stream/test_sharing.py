@@ -24,7 +24,7 @@ def test_five_subscribers_two_iterators_and_an_async_one_share_a_connection(p: P
     heard: list[list[str]] = [[] for _ in range(5)]
     for mine in heard:
         stream.solves().subscribe(lambda event, mine=mine: mine.append(event.event))
-    iterators = [iter(stream.solves()), iter(stream)]
+    iterators = [iter(stream.solves()), iter(stream.of_event("flag_*"))]
     there = threading.Event()
 
     async def first_of_a_loop() -> str:

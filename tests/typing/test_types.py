@@ -9,9 +9,18 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 import ctfy_rx
-from ctfy_rx import Event, EventStream, Frame, Payload
+from ctfy_rx import Burst, Event, EventStream, Frame, Instance, Payload
 from ctfy_rx import operators as op
-from ctfy_rx.catalogue import AchievementUnlocked, AnnouncementCreated, FlagCorrect, FlagWrong, InstanceReady
+from ctfy_rx.catalogue import (
+    AchievementUnlocked,
+    AnnouncementCreated,
+    FlagCorrect,
+    FlagWrong,
+    ForeignAnswerSubmitted,
+    InstanceReady,
+)
+from ctfy_rx.contest.boards import Boards
+from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.iterators import Items
 
 URL = "http://127.0.0.1:9"  # nothing here opens a connection
@@ -45,6 +54,19 @@ def test_the_derived_streams_have_the_types_of_their_payloads() -> None:
     assert_type(stream().achievements(), EventStream[AchievementUnlocked])
     assert_type(stream().announcements(), EventStream[AnnouncementCreated])
     assert_type(stream().instances(), EventStream[Payload])
+    assert_type(stream().first_bloods(), EventStream[FlagCorrect])
+    assert_type(stream().shared_flags(), EventStream[ForeignAnswerSubmitted])
+    assert_type(stream().verdicts(), EventStream[FlagCorrect | FlagWrong])
+    assert_type(stream().alerts(), EventStream[Payload])
+    assert_type(stream().of_event(FlagCorrect).named(), EventStream[FlagCorrect])
+    assert_type(stream().of_event(FlagCorrect).mine(), EventStream[FlagCorrect])
+
+
+def test_what_is_no_event_has_its_type_too() -> None:
+    assert_type(stream().scoreboard("final"), Boards)
+    assert_type(stream().burst(5, within=60.0), Observable[Burst])
+    assert_type(stream().rate(60.0), Observable[float])
+    assert_type(stream().instance("7").ready(), Eventual[Instance])
 
 
 def test_an_event_knows_the_type_of_its_payload() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["FOUND_A_FLAG", "SENTENCES", "Sentence"]
+__all__ = ["COUNTERS", "FIRST_BLOOD", "FOUND_A_FLAG", "OWN", "SENTENCES", "Sentence"]
 
 
 class Sentence(NamedTuple):
@@ -21,10 +21,23 @@ class Sentence(NamedTuple):
 
 _GOOD, _BAD, _MILD, _NEWS, _PRIZE, _QUIET = "bold green", "bold red", "red", "magenta", "yellow", "dim"
 
+COUNTERS = frozenset({"meta_stats", "node_status", "scoreboard_updated"})
+"""Events that come with nearly every other one: a person is spared them unless asked for by name."""
+
 FOUND_A_FLAG = Sentence(
     "✓", "green", "{actor} found a flag of {challenge_id}[: {flag_id}][ after {solve_time_s}]"
 )
 """A right answer that did not finish its challenge."""
+
+FIRST_BLOOD = Sentence("♦", _BAD, "{actor} drew first blood on {challenge_id}")
+"""The first right answer of all teams."""
+
+OWN: dict[str, Sentence] = {
+    "ops_failed": Sentence("✖", _BAD, "{counter} has risen by {rise} to {total}"),
+    "stream_gap": Sentence("…", "yellow", "events of the last {seconds} s may be missing here"),
+    "stream_dropped": Sentence("…", "yellow", "{total} events were dropped here"),
+}
+"""Those of `EventStream.alerts` that are ours, not the platform's."""
 
 SENTENCES: dict[str, Sentence] = {
     "flag_correct": Sentence("✔", _GOOD, "{actor} solved {challenge_id}[ in {solve_time_s}]"),
@@ -36,7 +49,7 @@ SENTENCES: dict[str, Sentence] = {
     "instance_stopped": Sentence("■", _QUIET, "{actor} stopped {challenge_id}[: {reason}]"),
     "instance_error": Sentence("✖", _BAD, "{challenge_id} failed for {actor}[: {error}]"),
     "instance_answers_revealed": Sentence("◌", "blue", "{actor} looked up the answers of {challenge_id}"),
-    "announcement_created": Sentence("◆", _NEWS, "a new announcement[: {announcement_id}]"),
+    "announcement_created": Sentence("◆", _NEWS, "a new announcement[: {title}][ - {body}]"),
     "announcement_updated": Sentence("◆", _NEWS, "an announcement was changed[: {announcement_id}]"),
     "announcement_deleted": Sentence("◆", _NEWS, "an announcement was withdrawn[: {announcement_id}]"),
     "node_registered": Sentence("▲", "green", "node {node_id} joined[ at {url}]"),

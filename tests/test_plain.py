@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from ctfy_rx.cli.plain import json_safe, plain, short
+from ctfy_rx.plain import json_safe, plain, short
 
 HOSTILE = {
     "escape": "\x1b[2J\x1b]0;owned\x07",

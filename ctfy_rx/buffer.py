@@ -1,0 +1,145 @@
+"""Bounded buffers: what waits for a slow consumer, and what becomes of what does not fit."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Generic, Literal, TypeVar, get_args
+
+from ctfy_rx.errors import BufferOverflow, ConfigurationError
+
+__all__ = ["DEFAULT_BUFFER", "Buffer", "Drops", "OnDrop", "Overflow", "check_buffer"]
+
+T = TypeVar("T")
+
+DEFAULT_BUFFER = 65_536
+"""How many items wait for a slow consumer."""
+
+Overflow = Literal["drop_oldest", "drop_newest", "error", "block"]
+"""What becomes of an item for which there is no room: it takes the place of the oldest, it is dropped itself,
+it ends the subscription with `BufferOverflow`, or its source waits for room, if it can."""
+
+OnDrop = Callable[[int], None]
+
+_log = logging.getLogger("ctfy_rx")
+
+
+def check_buffer(size: int, overflow: str = "drop_oldest", *, source_can_wait: bool = False) -> None:
+    """Raise `ConfigurationError` for a buffer that cannot be."""
+    if size < 1:
+        raise ConfigurationError(f"buffer must be 1 or more items, not {size}")
+    if overflow not in get_args(Overflow):
+        raise ConfigurationError(f"overflow must be one of {', '.join(get_args(Overflow))}")
+    if overflow == "block" and not source_can_wait:
+        raise ConfigurationError(
+            'overflow="block" would hold up the socket, and the platform drops what nobody reads: '
+            "choose drop_oldest, drop_newest or error"
+        )
+
+
+class Drops:
+    """Counts what was dropped, and tells at powers of two: a flood of drops must not become a flood of news.
+    What is left to tell is told when `tell` is called.
+
+    `on_drop` is told how many were dropped so far; without it a warning is logged. `counted` is called for
+    each.
+    """
+
+    def __init__(self, on_drop: OnDrop | None, counted: Callable[[], None] | None = None) -> None:
+        self._on_drop = on_drop or _warn
+        self._counted = counted
+        self._told = 0
+        self.total = 0
+
+    def add(self) -> None:
+        """One more."""
+        self.total += 1
+        if self._counted is not None:
+            self._counted()
+
+    def tell_now_and_then(self) -> None:
+        """Tell, if their number is a power of two."""
+        if self.total & (self.total - 1) == 0:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell of those that were not told yet."""
+        if self._told == self.total:
+            return
+        self._told = self.total
+        try:
+            self._on_drop(self.total)
+        except Exception:  # noqa: BLE001 - whatever it raises is its own
+            _log.exception("on_drop raised on %d dropped items; the stream goes on", self.total)
+
+
+def _warn(total: int) -> None:
+    _log.warning("a consumer is too slow for its stream: %d items dropped so far", total)
+
+
+class Buffer(Generic[T]):
+    """At most `size` items, put in by one thread and taken out by another; neither ever waits, and who takes
+    is woken by others.
+
+    >>> buffer = Buffer(2, drops=Drops(print))
+    >>> for item in "abc":
+    ...     buffer.put(item)
+    1
+    >>> buffer.take(), buffer.take(), buffer.drops.total
+    ('b', 'c', 1)
+    """
+
+    def __init__(self, size: int, overflow: Overflow = "drop_oldest", drops: Drops | None = None) -> None:
+        check_buffer(size, overflow, source_can_wait=True)
+        self._size = size
+        self._overflow = overflow
+        self._items: deque[T] = deque()
+        self.take = self._items.popleft
+        """Gives the oldest item. Raises IndexError where there is none."""
+        self.drops = drops or Drops(None)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room."""
+        return len(self._items) >= self._size
+
+    def put(self, item: T) -> None:
+        """Take `item` in. Raises `BufferOverflow` where that is the policy and there is no room."""
+        if len(self._items) < self._size:
+            self._items.append(item)
+            return
+        if self._overflow == "error":
+            raise BufferOverflow(self._size)
+        if self._overflow == "drop_newest":
+            self.drops.add()
+        else:
+            with suppress(IndexError):  # taken just now
+                self._items.popleft()
+                self.drops.add()
+            self._items.append(item)
+        self.drops.tell_now_and_then()
+
+    def extend(self, items: list[T]) -> None:
+        """Take `items` in, as `put` would, one after another."""
+        if len(self._items) + len(items) <= self._size:
+            self._items.extend(items)
+            return
+        for item in items:
+            self.put(item)
+
+    def take_several(self, at_most: int) -> list[T]:
+        """Gives the oldest items, `at_most` of them; none where there are none."""
+        take, taken = self.take, list[T]()
+        with suppress(IndexError):  # there are no more
+            while len(taken) < at_most:
+                taken.append(take())
+        return taken
+
+    def clear(self) -> None:
+        """Forget what is in it."""
+        self._items.clear()

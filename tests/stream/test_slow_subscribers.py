@@ -1,0 +1,239 @@
+"""Nobody holds up the socket, and no subscriber another one: buffers, drops, and threads of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+import reactivex
+
+import ctfy_rx
+from ctfy_rx.demo.handle import Platform
+from ctfy_rx.errors import BufferOverflow, ConfigurationError
+
+from .waiting import soon, until
+
+BURST = 10_000
+
+
+def burst(p: Platform, count: int = BURST) -> None:
+    p.send_bytes(b"".join(b'event: tick\ndata: {"n": %d}\n\n' % number for number in range(count)))
+
+
+def numbers(events: list[ctfy_rx.Event]) -> list[int]:
+    return [event.data["n"] for event in events]
+
+
+class Held:
+    """A subscriber that stays in its first item until it is let go."""
+
+    def __init__(self) -> None:
+        self.events: list[ctfy_rx.Event] = []
+        self.entered = threading.Event()
+        self.go = threading.Event()
+        self.ended: list[str] = []
+        self.inside = 0
+
+    def on_next(self, event: ctfy_rx.Event) -> None:
+        self.inside += 1
+        assert self.inside == 1
+        self.events.append(event)
+        self.entered.set()
+        assert self.go.wait(20)
+        self.inside -= 1
+
+    def on_completed(self) -> None:
+        assert not self.inside, "completed in the middle of a call"
+        self.ended.append("completed")
+
+
+def test_with_a_subscriber_that_sleeps_a_burst_is_read_at_once_and_the_others_get_it(p: Platform):
+    with ctfy_rx.events(p.url) as stream:
+        slow: list[ctfy_rx.Event] = []
+        fast: list[ctfy_rx.Event] = []
+        stream.subscribe(lambda event: (time.sleep(1), slow.append(event)))
+        stream.subscribe(fast.append)
+        until(lambda: p.connections)
+        began = time.monotonic()
+        burst(p)
+        until(lambda: stream.stats.frames == BURST)
+        assert not slow  # it is in its first second still
+        until(lambda: len(fast) == BURST)
+        assert time.monotonic() - began < 5
+        assert numbers(fast) == list(range(BURST))
+        assert len(slow) < 5
+        until(lambda: len(slow) >= 2)
+        assert numbers(slow) == list(range(len(slow)))
+        assert stream.stats.drops == p.dropped == 0
+
+
+def test_the_reader_goes_on_while_the_one_subscriber_is_held(p: Platform):
+    held = Held()
+    with ctfy_rx.events(p.url) as stream:
+        stream.subscribe(held.on_next)
+        until(lambda: p.connections)
+        burst(p)
+        assert held.entered.wait(10)
+        until(lambda: stream.stats.frames == BURST)
+        held.go.set()
+        until(lambda: len(held.events) == BURST)
+        assert numbers(held.events) == list(range(BURST))
+
+
+@pytest.mark.parametrize(
+    ("overflow", "left"), [("drop_oldest", [0, *range(90, 100)]), ("drop_newest", list(range(11)))]
+)
+def test_what_does_not_fit_is_dropped_by_its_policy_counted_and_told(
+    overflow: Any, left: list[int], p: Platform
+):
+    held = Held()
+    told: list[ctfy_rx.Dropped] = []
+    with ctfy_rx.events(p.url, buffer=10, overflow=overflow) as stream:
+        stream.status.subscribe(lambda status: isinstance(status, ctfy_rx.Dropped) and told.append(status))
+        stream.subscribe(held.on_next)
+        until(lambda: p.connections)
+        burst(p, 1)
+        assert held.entered.wait(10)
+        p.send_bytes(b"".join(b'event: tick\ndata: {"n": %d}\n\n' % number for number in range(1, 100)))
+        until(lambda: stream.stats.frames == 100)
+        until(lambda: stream.stats.drops == 89)
+        held.go.set()
+        until(lambda: len(held.events) == 11)
+        assert numbers(held.events) == left
+        assert [status.total for status in told] == [1, 2, 4, 8, 16, 32, 64]
+
+
+def test_with_the_policy_error_the_stream_fails_after_what_waits(p: Platform):
+    held = Held()
+    failures: list[Exception] = []
+    stream = ctfy_rx.events(p.url, buffer=10, overflow="error")
+    stream.subscribe(held.on_next, failures.append)
+    until(lambda: p.connections)
+    burst(p, 1)
+    assert held.entered.wait(10)
+    burst(p, 50)
+    held.go.set()
+    until(lambda: failures)
+    assert isinstance(failures[0], BufferOverflow)
+    assert len(held.events) == 11
+    until(lambda: p.connections == 0)
+
+
+def test_a_subscriber_may_have_a_buffer_of_its_own(p: Platform):
+    held = Held()
+    every: list[ctfy_rx.Event] = []
+    with ctfy_rx.events(p.url) as stream:
+        stream.buffered(5).subscribe(held.on_next)
+        stream.subscribe(every.append)
+        until(lambda: p.connections)
+        burst(p, 1)
+        assert held.entered.wait(10)
+        burst(p, 100)
+        until(lambda: len(every) == 101)
+        until(lambda: stream.stats.drops == 95)
+        held.go.set()
+        until(lambda: len(held.events) == 6)
+
+
+def test_a_live_stream_cannot_block_one_that_can_wait_can(p: Platform):
+    with ctfy_rx.events(p.url) as stream, pytest.raises(ConfigurationError, match="would hold up the socket"):
+        stream.buffered(overflow="block")
+    with pytest.raises(ConfigurationError, match="would hold up the socket"):
+        ctfy_rx.events(p.url, overflow="block")
+    events = [ctfy_rx.Event("tick", str(number)) for number in range(20)]
+    waiting = ctfy_rx.EventStream.over(reactivex.from_iterable(events))
+    assert [event.text for event in waiting.buffered(2, "block")] == [event.text for event in events]
+
+
+def test_close_completes_a_slow_subscriber_after_its_item_and_forgets_what_waits(p: Platform):
+    held = Held()
+    stream = ctfy_rx.events(p.url)
+    stream.subscribe(
+        lambda event: time.sleep(0.12) if event.data["n"] < 2 else held.on_next(event),
+        on_completed=held.on_completed,
+    )
+    until(lambda: p.connections)
+    burst(p, 100)
+    assert held.entered.wait(10)  # on a thread of its own by now
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 0.5
+    assert not held.ended
+    held.go.set()
+    until(lambda: held.ended)
+    assert len(held.events) == 1
+
+
+def test_close_in_the_middle_of_a_burst_gives_nothing_after_it(p: Platform):
+    events: list[ctfy_rx.Event] = []
+    ended = threading.Event()
+    stream = ctfy_rx.events(p.url)
+    stream.subscribe(
+        lambda event: (events.append(event), event.data["n"] == 3 and stream.close()),
+        on_completed=ended.set,
+    )
+    until(lambda: p.connections)
+    burst(p, 50)  # one chunk, so one batch
+    assert ended.wait(10)
+    assert numbers(events) == [0, 1, 2, 3]
+    assert stream.stats.events == 4
+
+
+def test_events_are_counted_one_by_one_and_each_waits_for_those_before_it(p: Platform):
+    seen: list[tuple[int, float]] = []
+    with ctfy_rx.events(p.url) as stream:
+        stream.subscribe(lambda _: (time.sleep(0.01), seen.append((stream.stats.events, stream.stats.lag))))
+        until(lambda: p.connections)
+        burst(p, 20)
+        until(lambda: len(seen) == 20)
+    assert [count for count, _ in seen] == list(range(20))
+    assert seen[-1][1] > 0.15
+
+
+def test_who_leaves_in_the_middle_of_a_burst_hears_no_more_and_the_others_all(p: Platform):
+    first: list[ctfy_rx.Event] = []
+    second: list[ctfy_rx.Event] = []
+    with ctfy_rx.events(p.url) as stream:
+        stream.subscribe(lambda event: (first.append(event), event.data["n"] == 3 and leaving.dispose()))
+        leaving = stream.subscribe(second.append)
+        until(lambda: p.connections)
+        burst(p, 50)
+        until(lambda: len(first) == 50)
+        assert numbers(second) == [0, 1, 2]
+
+
+def test_a_slow_subscriber_that_leaves_takes_its_thread_with_it(p: Platform):
+    held = Held()
+    with ctfy_rx.events(p.url) as stream:
+        stream.subscribe()
+        subscription = stream.subscribe(
+            lambda event: time.sleep(0.12) if event.data["n"] < 2 else held.on_next(event)
+        )
+        until(lambda: p.connections)
+        burst(p, 100)
+        assert held.entered.wait(10)
+        subscription.dispose()
+        held.go.set()
+        until(lambda: not [t for t in threading.enumerate() if t.name == "ctfy_rx slow subscriber"])
+        assert len(held.events) == 1
+
+
+async def test_a_callback_that_blocks_its_loop_is_told_as_lag_and_the_loop_lives(p: Platform):
+    told: list[ctfy_rx.Lagging] = []
+    async with ctfy_rx.events(p.url) as stream:
+        stream.status.subscribe(lambda status: isinstance(status, ctfy_rx.Lagging) and told.append(status))
+
+        async def hear() -> list[int]:
+            return [event.data["n"] async for event in stream.take(BURST)]
+
+        hearing = asyncio.create_task(hear())
+        await soon(lambda: p.connections)
+        subscription = stream.take(3).subscribe(lambda _: time.sleep(0.6))
+        await asyncio.to_thread(burst, p)
+        assert await hearing == list(range(BURST))
+        assert told
+        assert told[0].seconds > 1
+        subscription.dispose()
