@@ -1,0 +1,1 @@
+"""ctfy_rx measured side by side with other clients, and with the limit: ``python -m benchmarks``."""

@@ -1,0 +1,220 @@
+"""From what was measured to the figures of docs/performance.md and its chart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+__all__ = ["write"]
+
+_NAMES = {
+    "ours": "**ctfy_rx** (callback, typed)",
+    "ours_data": "**ctfy_rx** (callback, plain data)",
+    "ours_loop": "**ctfy_rx** (`for`)",
+    "ours_async": "**ctfy_rx** (`async for`)",
+    "ours_plain": "**ctfy_rx** over another transport",
+    "seed": "the SDK's own consumer",
+    "httpx2": "httpx2",
+    "httpx_sse": "httpx-sse",
+    "aiohttp_sse": "aiohttp-sse-client2",
+    "sseclient_py": "sseclient-py",
+    "requests_sse": "requests-sse",
+    "launchdarkly": "launchdarkly-eventsource",
+    "floor_httpx": "*httpx alone*",
+    "floor_httpx_joined": "*httpx alone, chunks joined by ctfy_rx*",
+    "floor_httpx_aiohttp": "*httpx over aiohttp, alone*",
+    "floor_httpx_pyreqwest": "*httpx over pyreqwest, alone*",
+    "floor_httptools": "*httptools on a bare socket*",
+    "limit": "*the limit: a bare socket, no HTTP*",
+}
+Table = list[list[str]]
+
+
+def _ratio(slow: float, fast: float) -> str:
+    return f"{slow / fast:.2f} x"
+
+
+def _required(results: dict[str, Any]) -> Iterator[list[str]]:
+    """Each row of the table that the project holds itself to: work, must, goal, measured."""
+    if "decoders" in results:
+        by = results["decoders"]
+        yield [
+            "decoder against launchdarkly's, 16 KiB chunks",
+            "1.3 x",
+            "2 x",
+            _ratio(by["ours"], by["launchdarkly"]),
+        ]
+    if "chunks" in results:
+        cpu = {name: each["cpu_us"] for name, each in results["chunks"].items()}
+        yield ["end to end, against plain httpx", "0.8 x", "1.0 x", _ratio(cpu["floor_httpx"], cpu["ours"])]
+        yield ["end to end, against the SDK's own consumer", "2 x", "", _ratio(cpu["seed"], cpu["ours"])]
+        yield ["end to end, against launchdarkly", "1.2 x", "2 x", _ratio(cpu["launchdarkly"], cpu["ours"])]
+        yield ["end to end, against the limit", "0.25 x", "0.5 x", _ratio(cpu["limit"], cpu["ours"])]
+    if "solves" in results:
+        cpu = {name: each["cpu_us"] for name, each in results["solves"].items()}
+        measured = _ratio(cpu["ours_data"], cpu["ours_solves"])
+        yield ["1 solve in 100 frames, coalesced, against all frames decoded", "2 x", "4 x", measured]
+    if "shared" in results:
+        shared = results["shared"]
+        measured = f"{shared['stream_each_more']:.2f} µs (a bare loop: {shared['bare_each_more']:.2f})"
+        yield ["each more direct subscriber, an event", "0.3 µs", "0.1 µs", measured]
+    if "latency" in results:
+        bare = results["latency"]["bare"]["p99"]
+        for kind, name in (("callback", "callback"), ("async_for", "`async for`")):
+            more = results["latency"][kind]["p99"] - bare
+            work = f"latency to a {name}, p99, over a bare `recv` ({bare:.2f} ms)"
+            yield [work, "+1 ms", "+0.3 ms", f"{more:+.2f} ms"]
+    yield from _required_of_the_log(results)
+    yield from _required_of_memory(results)
+
+
+def _required_of_the_log(results: dict[str, Any]) -> Iterator[list[str]]:
+    if "log" in results:
+        log = results["log"]
+        more = log["frame_to_event_ms"] - log["one_read_ms"]
+        measured = f"one read ({log['one_read_ms']:.1f} ms) {more:+.1f} ms"
+        yield ["log-backed: frame to event, idle", "one read + 2 ms", "", measured]
+        behind = f"{log['caught_up_seconds']:.1f} s (to read its pages alone: {log['pages_seconds']:.1f} s)"
+        yield [f"log-backed: {log['rows']:,} rows behind", "3 s", "", behind]
+    if "reconnect" in results:
+        yield [
+            "reconnect: first event, beyond the delay",
+            "20 ms",
+            "",
+            f"{results['reconnect']['p50']:.1f} ms",
+        ]
+
+
+def _required_of_memory(results: dict[str, Any]) -> Iterator[list[str]]:
+    if "memory" in results:
+        memory = results["memory"]
+        yield ["memory: an idle stream, over the import", "5 MiB", "", f"{memory['idle']:.1f} MiB"]
+        yield ["memory: each direct subscriber", "4 KiB", "", f"{memory['subscriber']:.1f} KiB"]
+        growth = f"{memory['growth_after_first_tenth']:+.1f} MiB after {memory['passed']:,}"
+        yield ["memory: as events pass", "flat", "", growth]
+    if "imports" in results:
+        imports = results["imports"]
+        measured = _ratio(imports["ours"]["ms"], imports["base"]["ms"])
+        yield ["`import ctfy_rx`, against httpx and reactivex", "1.3 x", "1.1 x", measured]
+
+
+def _clients(results: dict[str, Any]) -> Iterator[list[str]]:
+    if "chunks" in results and "coalesced" in results:
+        for name, title in _NAMES.items():
+            both = (results[row].get(name) for row in ("chunks", "coalesced"))
+            figures = [
+                f"{each['per_second']:,.0f} | {each['cpu_us']:.1f}" if each else " | " for each in both
+            ]
+            yield [title, *figures]
+
+
+def _where(results: dict[str, Any]) -> str:
+    where = results["where"]
+    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
+    return (
+        f"Measured on {where['date']}: {where['machine']}, Python {where['python']}; "
+        f"{where['rounds']} rounds of {where['events']:,} events, medians. {versions}.\n"
+    )
+
+
+def _table(head: list[str], rows: Table) -> str:
+    lines = [head, ["---"] * sum(cell.count("|") + 1 for cell in head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def write(results: dict[str, Any], docs: Path) -> None:
+    """Put the figures into docs/performance.md between their marks, and draw docs/performance.svg."""
+    blocks = {
+        "where": _where(results),
+        "required": _table(["work", "must", "goal", "measured"], list(_required(results))),
+        "clients": _table(
+            ["client", "events/s, one chunk a frame | CPU µs", "events/s, 16 KiB chunks | CPU µs"],
+            list(_clients(results)),
+        ),
+    }
+    page = docs / "performance.md"
+    text = page.read_text(encoding="utf-8")
+    for name, block in blocks.items():
+        mark = f"<!-- {name} -->\n"
+        text = re.sub(f"{mark}.*?{mark}", lambda _, b=block, m=mark: m + b + m, text, flags=re.DOTALL)
+    page.write_text(text, encoding="utf-8")
+    _chart(results, docs / "performance.svg")
+
+
+_Axes = Any
+
+
+def _chart(results: dict[str, Any], path: Path) -> None:
+    import matplotlib as mpl  # noqa: PLC0415
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "ctfy_rx"  # the same figures give the same file
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    panels: list[tuple[str, Callable[[_Axes], None]]] = [
+        ("chunks", lambda axes: _bars(axes, results["chunks"])),
+        ("by_size", lambda axes: _lines(axes, results["by_size"], "bytes of a frame, one chunk each")),
+        ("by_chunk", lambda axes: _lines(axes, results["by_chunk"], "bytes of a chunk, real frames")),
+        ("shared", lambda axes: _subscribers(axes, results["shared"])),
+        ("memory", lambda axes: _memory(axes, results["memory"])),
+    ]
+    there = [draw for name, draw in panels if name in results]
+    figure, grid = plt.subplots(
+        len(there), 1, figsize=(8, 3.6 * len(there)), layout="constrained", squeeze=False
+    )
+    for axes, draw in zip(grid[:, 0], there, strict=True):
+        draw(axes)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _bars(axes: _Axes, chunks: dict[str, Any]) -> None:
+    names = [name for name in _NAMES if name in chunks][::-1]
+    colours = [_colour(name) for name in names]
+    values = [1e6 / chunks[name]["cpu_us"] / 1000 for name in names]
+    bars = axes.barh([re.sub("[*`]", "", _NAMES[name]) for name in names], values, color=colours)
+    axes.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
+    axes.tick_params(axis="y", labelsize=8)
+    axes.set_xlabel("thousand events for each second of the processor, one chunk a frame")
+
+
+def _colour(name: str) -> str:
+    return "#0a7" if name.startswith("ours") else "#bbb" if name.startswith(("floor", "limit")) else "#58a"
+
+
+def _lines(axes: _Axes, by_size: dict[str, Any], label: str) -> None:
+    sizes = sorted(by_size, key=int)
+    for name in by_size[sizes[0]]:
+        values = [1e6 / by_size[size][name]["cpu_us"] / 1000 for size in sizes]
+        axes.plot([int(size) for size in sizes], values, marker="o", label=re.sub("[*`]", "", _NAMES[name]))
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel(label)
+    axes.set_ylabel("thousand events/s of CPU")
+    axes.legend(fontsize=8)
+
+
+def _subscribers(axes: _Axes, shared: dict[str, Any]) -> None:
+    for name, label in (("stream", "ctfy_rx"), ("bare", "a bare loop over the callbacks")):
+        counts = sorted(shared[name], key=int)
+        axes.plot(
+            [int(count) for count in counts],
+            [shared[name][count] for count in counts],
+            marker="o",
+            label=label,
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("direct subscribers, each reads one decoded field")
+    axes.set_ylabel("µs an event")
+    axes.legend(fontsize=8)
+
+
+def _memory(axes: _Axes, memory: dict[str, Any]) -> None:
+    passed, resident = zip(*memory["growth"], strict=True)
+    axes.plot(passed, resident)
+    axes.set_ylim(0, max(resident) * 1.2)
+    axes.set_xlabel("million events passed")
+    axes.set_ylabel("MiB in memory")
