@@ -18,7 +18,7 @@ from typing import Generic, NoReturn, Self, TypeVar
 from reactivex import Observable
 from reactivex.disposable import SingleAssignmentDisposable
 
-from ctfy_rx.alarm import Alarm
+from ctfy_rx.alarm import Alarm, take
 from ctfy_rx.buffer import DEFAULT_BUFFER, Drops, OnDrop, check_buffer
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.loop import LoopScheduler, on_loop, running_loop
@@ -140,7 +140,7 @@ class Items(Iterator[T]):
         if self._is_of_the_parent:
             raise StreamClosed("this iterator belongs to the process that was forked: make a new one here")
         try:
-            item = self._items.get()
+            item = take(self._items)
         except BaseException:  # Ctrl-C: its traceback holds this iterator, in a notebook for ever
             self.close()
             raise

@@ -9,12 +9,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from concurrent.futures import wait as wait_for
+from concurrent.futures import wait as wait_for_all
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ctfy_rx.alarm import Alarm
+from ctfy_rx.alarm import Alarm, wait_for
 from ctfy_rx.buffer import DEFAULT_BUFFER, Buffer
 from ctfy_rx.errors import BufferOverflow, CtfyRxError
 from ctfy_rx.event import Event
@@ -134,7 +134,7 @@ class Recorder:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it has ended within `timeout` seconds."""
-        return self._is_of_the_parent or self._ended.wait(timeout)
+        return self._is_of_the_parent or wait_for(self._ended, timeout)
 
     @property
     def _is_of_the_parent(self) -> bool:
@@ -229,7 +229,7 @@ class Recorder:
 
         threading.Thread(target=ask, name="ctfy_rx recorder asks", daemon=True).start()
         while not (answer.done() or self._finishes):
-            wait_for((answer,), _OPENS)
+            wait_for_all((answer,), _OPENS)
         return answer.result(_MOMENTS)
 
     def _write_waiting(self, text: bytes = b"") -> None:

@@ -20,8 +20,9 @@ from reactivex import Subject
 
 import ctfy_rx
 from ctfy_rx import ConfigurationError, to_async_iter, to_iter
+from ctfy_rx.alarm import take
 from ctfy_rx.demo.handle import Platform
-from ctfy_rx.iterators import AsyncItems, Items
+from ctfy_rx.iterators import AsyncItems
 
 from .stream.waiting import Background, soon, until
 
@@ -425,7 +426,7 @@ async def test_several_tasks_share_the_items_of_another_thread_and_lose_none():
 @pytest.fixture
 def ctrl_c(p: Platform) -> Iterator[None]:
     """Ctrl-C, pressed when the main thread waits for an item of an open connection."""
-    waits = Items.__next__.__code__
+    waits = take.__code__
     main = threading.main_thread().ident or 0
 
     def press() -> None:

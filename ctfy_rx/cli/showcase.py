@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ctfy_rx import demo
+from ctfy_rx.alarm import Alarm
 from ctfy_rx.cli.screen import Screen
 from ctfy_rx.cli.settings import Target
 from ctfy_rx.cli.watching import View, watch
@@ -47,7 +48,7 @@ class Showcase:
         with self._playing(self.port or SERVED_AT) as platform:
             self.screen.show(_introduction(platform))
             self._tell_the_end_of(platform, unless=threading.Event())
-            threading.Event().wait(self.seconds)
+            Alarm().wait(self.seconds)
 
     @contextmanager
     def _playing(self, port: int) -> Generator[Platform]:

@@ -13,11 +13,11 @@ Needs the extra ``demo``: ``pip install "ctfy-rx[demo]"``.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from ctfy_rx.alarm import Alarm
 from ctfy_rx.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -103,4 +103,4 @@ def serve(
     with platform(seed=seed, contest=True, speed=speed, teams=teams, host=host, port=port) as running:
         if ready is not None:
             ready(running)
-        threading.Event().wait()
+        Alarm().wait()

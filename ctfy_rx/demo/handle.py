@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
+from ctfy_rx.alarm import wait_for
 from ctfy_rx.demo.app import make_app
 from ctfy_rx.demo.cast import Challenge, Player, Team, make_cast
 from ctfy_rx.demo.contest import THREE_HOURS, contest
@@ -167,7 +168,7 @@ class Platform(Script):
 
         It begins with the first stream that is opened.
         """
-        return self._over.wait(timeout)
+        return wait_for(self._over, timeout)
 
     async def _play(self) -> None:
         asked = self.settings

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
-from ctfy_rx.alarm import Alarm
+from ctfy_rx.alarm import Alarm, wait_for
 from ctfy_rx.errors import CtfyRxError
 from ctfy_rx.markup import Html
 from ctfy_rx.notebook.blame import blamed
@@ -91,7 +91,7 @@ class LiveView:
         For notebooks that run from top to bottom, and for scripts. An interrupt stops it.
         """
         try:
-            ended = self._ended.wait(timeout)
+            ended = wait_for(self._ended, timeout)
         except KeyboardInterrupt:
             self.stop()
             raise

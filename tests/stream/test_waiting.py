@@ -56,7 +56,7 @@ def stands_in_wait():
     top = frame = sys._current_frames()[threading.main_thread().ident]
     while frame is not None and frame.f_code is not ctfy_rx.EventStream.wait.__code__:
         frame = frame.f_back
-    return frame is not None and top.f_code is ctfy_rx.alarm.Alarm.wait.__code__
+    return frame is not None and top.f_code is ctfy_rx.alarm.take.__code__
 
 def press_ctrl_c():  # as soon as somebody at the keyboard could: before that, Ctrl-C is another story
     while stream.status.current.state != "open" or not stands_in_wait():
