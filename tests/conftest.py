@@ -1,7 +1,14 @@
-"""Shared by all tests: a demo platform, and an environment without a platform of its own."""
+"""Shared by all tests: a demo platform, and an environment that says nothing."""
 
 from __future__ import annotations
 
+import atexit
+import gc
+import os
+import shutil
+import signal
+import tempfile
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,14 +17,44 @@ from ctfy_rx import demo
 from ctfy_rx.demo.handle import Platform
 
 
+def clear_the_environment() -> None:
+    """The tests, and the processes that they start, find what every machine has, and nothing else.
+
+    A proxy would be asked for loopback addresses, a saved login would be used, a time zone, a language or a
+    width would change what is printed. Where SIGINT is ignored, as in a shell's background job, every child
+    would ignore it too.
+    """
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith(("CTFY_", "COLUMNS", "LINES", "LANG", "LC_")):
+            del os.environ[name]
+    for name in (
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "TTY_COMPATIBLE",
+        "PYTEST_ADDOPTS",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+    ):
+        os.environ.pop(name, None)
+    os.environ |= {"TZ": "UTC", "LC_ALL": "C.UTF-8", "HOME": HOME, "XDG_CONFIG_HOME": f"{HOME}/.config"}
+    time.tzset()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+HOME = tempfile.mkdtemp(prefix="home-")
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+clear_the_environment()
+
+
+def pytest_collection_finish() -> None:
+    """Many tests collect garbage, to see that nothing is left: they need not look at all the modules."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def p() -> Iterator[Platform]:
     """A demo platform of three teams, on which nothing happens but what the test makes happen."""
     with demo.platform(teams=3, challenges=4) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def _no_platform_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CTFY_PLATFORM_URL", raising=False)
-    monkeypatch.delenv("CTFY_TOKEN", raising=False)

@@ -30,6 +30,8 @@ from ..event_loops import event_loop
 from ..platforms import RealPlatform, real_platform
 from .proxy import FAULTS, Proxy
 
+pytestmark = pytest.mark.slow
+
 ANSWERS, FAULTS_AT_LEAST, BATCH, RESTARTS = 1000, 200, 25, 2
 PATIENCE = 90.0
 SEED = int(os.environ.get("CHAOS_SEED", "20261124"))

@@ -11,11 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import nbformat
-from playwright.sync_api import Page, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
@@ -91,6 +93,8 @@ def lab(home: Path, cells: list[str], *, size: tuple[int, int] = (1100, 1000)) -
     assert CHROMIUM.exists(), "there is no Chromium on this machine: apt-get install chromium"
     server, url = _server(home, cells)
     try:
+        from playwright.sync_api import sync_playwright  # of the extra `slow`
+
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
             page = browser.new_page(viewport={"width": size[0], "height": size[1]})

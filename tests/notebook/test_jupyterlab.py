@@ -6,7 +6,7 @@ import pytest
 
 from .lab import lab
 
-pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default"), pytest.mark.timeout(180)]
 
 BEGIN = """
 import time

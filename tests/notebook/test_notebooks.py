@@ -22,6 +22,10 @@ A_DEMO = re.compile(r"^platform = .*\nstream = .*$", re.MULTILINE)
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(180)]
 
 
+def slow(paths: list[Path]) -> list[Any]:
+    return [pytest.param(path, marks=pytest.mark.slow) for path in paths]
+
+
 def run(book: Any, folder: Path) -> list[Any]:
     """Run it; the outputs of each cell of code."""
     client = NotebookClient(book, timeout=90, resources={"metadata": {"path": str(folder)}})
@@ -39,7 +43,7 @@ def test_there_are_seven():
     assert [path.stem[0] for path in BOOKS] == list("1234567")
 
 
-@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [BOOKS[0], *slow(BOOKS[1:])], ids=lambda path: path.stem)
 def test_a_notebook_runs_on_the_demo_and_its_views_have_ended(path, tmp_path):
     views = pictures(run(nbformat.read(path, as_version=4), tmp_path))
     assert views
@@ -47,7 +51,7 @@ def test_a_notebook_runs_on_the_demo_and_its_views_have_ended(path, tmp_path):
     assert not [view for view in views if re.search("(ended|stopped) after 0 ", view)]
 
 
-@pytest.mark.parametrize("path", BOOKS[:2], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", slow(BOOKS[:2]), ids=lambda path: path.stem)
 def test_the_first_two_run_on_the_real_platform(path, tmp_path):
     with real_platform(teams=4, challenges=4) as platform, answering(platform):
         book = nbformat.read(path, as_version=4)

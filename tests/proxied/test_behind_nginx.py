@@ -19,6 +19,8 @@ from ..connection.watching import until
 from ..platforms import RealPlatform
 from ..servers import authority, trusting
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 15.0
 AT_ONCE = 2.0  # seconds
 BUFFERS = "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"

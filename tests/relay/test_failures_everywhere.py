@@ -29,6 +29,8 @@ from ..event_loops import event_loop
 from ..platforms import RealPlatform, real_platform
 from .nats_server import NatsServer, nats_cluster, until
 
+pytestmark = pytest.mark.slow
+
 ANSWERS, CONSUMERS, BATCH, SEED = 1000, 20, 25, 20261125
 PATIENCE = 60.0
 

@@ -199,7 +199,7 @@ def test_an_event_on_which_a_subscriber_raised_comes_again(broker, caplog):
 
 def test_a_loop_is_done_with_an_event_when_it_asks_for_the_next(broker):
     publish(broker, event(1), event(2))
-    with ctfy_rx.from_nats(broker.url, since="start", durable="bot") as stream:
+    with ctfy_rx.from_nats(broker.url, since="start", durable="bot", ack_wait=1) as stream:
         for each in stream:
             if each.log_id == 2:
                 break  # in the midst of it
