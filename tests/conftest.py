@@ -5,16 +5,23 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import re
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ctfy_rx import demo
 from ctfy_rx.demo.handle import Platform
+
+from .support import threads
+from .support.waiting import SILENCE
 
 
 def clear_the_environment() -> None:
@@ -42,9 +49,30 @@ def clear_the_environment() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def know_no_names() -> None:
+    """No name is looked up outside of this machine: what is not the loopback is not known, at once."""
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
+        name = host.encode("idna") if isinstance(host, str) else host  # as it does, or fails to
+        if name and name not in (b"localhost", b"::1") and not re.fullmatch(rb"[\d.]+", name):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *args, **options)
+
+    socket.getaddrinfo = getaddrinfo
+
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+know_no_names()
 HOME = tempfile.mkdtemp(prefix="home-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 clear_the_environment()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    threads.begin()
 
 
 def pytest_collection_finish() -> None:
@@ -56,5 +84,5 @@ def pytest_collection_finish() -> None:
 @pytest.fixture
 def p() -> Iterator[Platform]:
     """A demo platform of three teams, on which nothing happens but what the test makes happen."""
-    with demo.platform(teams=3, challenges=4) as running:
+    with demo.platform(teams=3, challenges=4, keepalive=SILENCE) as running:
         yield running

@@ -19,7 +19,8 @@ from ctfy_rx.platform import identify
 from ctfy_rx.rest import Answer, Get, Steps
 
 from .stream.conftest import unanswered
-from .stream.waiting import soon, until
+from .support.threads import started
+from .support.waiting import soon, until
 
 __all__ = ["unanswered"]
 
@@ -35,7 +36,7 @@ def heard(source: Any, scheduler: Any = None) -> list[Any]:
 
 
 def askers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "ctfy_rx question"]
+    return started("ctfy_rx question")
 
 
 def test_it_answers_once_and_completes_each_time_anew(p: Platform):

@@ -14,6 +14,8 @@ from ctfy_rx.alarm import Alarm
 from ctfy_rx.buffer import Buffer, Drops, check_buffer
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
 
+from .support.waiting import PATIENCE
+
 
 def emptied(buffer: Buffer[int]) -> list[int]:
     return [buffer.take() for _ in range(len(buffer))]
@@ -138,12 +140,12 @@ def test_an_alarm_wakes_a_thread_each_time():
 
     def sleep() -> None:
         for _ in range(1000):
-            assert alarm.wait(5)
+            assert alarm.wait(PATIENCE)
             woken.release()
 
     sleeper = threading.Thread(target=sleep)
     sleeper.start()
     for _ in range(1000):
         alarm.set()
-        assert woken.acquire(timeout=5)
+        assert woken.acquire(timeout=PATIENCE)
     sleeper.join()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ctfy_rx.chunks import ChunkJoiner
 
-from .servers import CHUNKED, CLOSE_DELIMITED, OPEN, chunk, frame
+from .support.servers import CHUNKED, CLOSE_DELIMITED, OPEN, chunk, frame
 
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 LAST = b"0\r\n\r\n"

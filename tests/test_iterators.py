@@ -24,7 +24,7 @@ from ctfy_rx.alarm import take
 from ctfy_rx.demo.handle import Platform
 from ctfy_rx.iterators import AsyncItems
 
-from .stream.waiting import Background, soon, until
+from .support.waiting import Background, soon, until
 
 
 def emit(source: Subject[int], *items: int) -> None:
@@ -301,8 +301,11 @@ def test_a_source_that_outlives_the_loop_of_its_iterator_is_not_disturbed():
         return iterator
 
     iterator = asyncio.run(leave_an_iterator())
+    others: list[Any] = []
+    source.subscribe(others.append, on_completed=lambda: others.append("|"))
     emit(source, 1, 2)
     source.on_completed()
+    assert others == [1, 2, "|"]
     del iterator
 
 

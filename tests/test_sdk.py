@@ -10,7 +10,7 @@ from ctfy.sdk import PlatformClient
 import ctfy_rx
 from ctfy_rx.demo.handle import Platform
 
-from .stream.waiting import Background, until
+from .support.waiting import Background, until
 
 
 @pytest.fixture

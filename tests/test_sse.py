@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ctfy_rx.errors import FrameTooLarge
 from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
 
-from .reference_decoder import interpretation, utf8_decoded
+from .support.reference_decoder import interpretation, utf8_decoded
 
 CAPTURES = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parent / "data").glob("*.sse"))}
 
@@ -677,7 +677,7 @@ def cut_streams(draw, streams=ANY_STREAM):
     return stream, [stream[a:b] for a, b in pairwise([0, *sorted(cuts), len(stream)])]
 
 
-thoroughly = settings(max_examples=400, deadline=None)
+thoroughly = settings(max_examples=400)
 
 
 @thoroughly

@@ -12,8 +12,9 @@ from contextlib import suppress
 from random import Random
 from typing import Self
 
+from ..support.waiting import PATIENCE
+
 PAGE = b"<html><body><h1>Service Unavailable</h1></body></html>"
-PATIENCE = 5.0
 
 Writer = asyncio.StreamWriter
 

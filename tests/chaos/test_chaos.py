@@ -26,31 +26,24 @@ from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
 
 import ctfy_rx
 
-from ..event_loops import event_loop
-from ..platforms import RealPlatform, real_platform
+from ..support.event_loops import event_loop
+from ..support.platforms import RealPlatform, real_platform
+from ..support.waiting import PATIENCE, comes_true, until
 from .proxy import FAULTS, Proxy
 
 pytestmark = pytest.mark.slow
 
 ANSWERS, FAULTS_AT_LEAST, BATCH, RESTARTS = 1000, 200, 25, 2
-PATIENCE = 90.0
 SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 QUICK: dict[str, Any] = {"initial": 0.05, "maximum": 0.3, "idle_timeout": 2.0, "connect_timeout": 1.0}
-
-
-def until(holds: Callable[[], object], patience: float = PATIENCE) -> bool:
-    deadline = time.monotonic() + patience
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def log_of(platform: RealPlatform, token: str, path: str) -> list[dict[str, Any]]:
     """All rows, oldest first, as the platform tells them."""
     headers = {"Authorization": f"Bearer {token}"}
-    answer = httpx.get(f"{platform.url}/api/v1/{path}", params={"limit": 10_000}, headers=headers, timeout=30)
+    answer = httpx.get(
+        f"{platform.url}/api/v1/{path}", params={"limit": 10_000}, headers=headers, timeout=PATIENCE
+    )
     found = answer.json()
     assert found["total"] == len(found["items"])
     return list(reversed(found["items"]))
@@ -155,10 +148,11 @@ def test_in_a_storm_of_faults_each_event_is_heard_once_and_in_order():
                 for row in log_of(platform, player.token, "activities")
                 if int(row["id"]) > baseline
             ]
-            until(
+            comes_true(
                 lambda: (
                     len(admin.ids) >= len(since) and len(own.ids) >= len(mine) and len(app.ids) >= len(every)
-                )
+                ),
+                3 * PATIENCE,
             )
             seconds = time.monotonic() - began
             figures = f"""

@@ -10,12 +10,13 @@ import pytest
 from ctfy_rx import demo
 from ctfy_rx.demo.handle import Platform
 
-from .command import environment
+from ..support.command import environment
+from ..support.waiting import SILENCE
 
 
 @pytest.fixture
 def platform() -> Iterator[Platform]:
-    with demo.platform() as running:
+    with demo.platform(keepalive=SILENCE) as running:
         yield running
 
 

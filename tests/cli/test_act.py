@@ -16,7 +16,8 @@ import pytest
 from ctfy_rx import demo
 from ctfy_rx.demo.handle import Platform
 
-from .command import environment, finished, running
+from ..support.command import environment, finished, running
+from ..support.waiting import PATIENCE
 
 
 class Receiver:
@@ -204,7 +205,7 @@ def test_a_box_is_waited_for_and_its_address_shown(platform: Platform, tmp_path:
     started = platform.instance_started(team=0, challenge=0)
     box = started.detail["instance_id"]
     with running("instance", "wait", box, env=player(platform, tmp_path)) as command:
-        platform.wait_for_connections(1, timeout=20.0)
+        platform.wait_for_connections(1, timeout=PATIENCE)
         platform.instance_ready(team=0, challenge=0)
         assert command.ended() == 0
         assert command.out.all() == [f"{platform.challenges[0].id}.demo.invalid:31337"]
@@ -237,7 +238,7 @@ def test_the_scoreboard_is_shown_once_or_followed(lively: Platform, tmp_path: Pa
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["demo", "1", "2"]
     with running("scoreboard", "--follow", "--public", env=env) as command:
         assert json.loads(command.out.wait_for_lines(1)[0])["competition_id"] == "demo"
-        lively.wait_for_connections(1, timeout=20.0)
+        lively.wait_for_connections(1, timeout=PATIENCE)
         lively.solve(team=2, challenge=0)
         leader = json.loads(command.out.wait_for_lines(2)[1])["standings"][0]
         assert (leader["team_name"], leader["score"]) == (lively.teams[2].name, 1)

@@ -11,7 +11,7 @@ import pytest
 import ctfy_rx
 from ctfy_rx.demo.handle import Platform
 
-from .command import finished, running
+from ..support.command import finished, running
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ import pytest
 import ctfy_rx
 from ctfy_rx.demo.handle import Platform
 
-from ..relay.nats_server import nats_server, until
-from .command import environment, finished, running
+from ..support.command import environment, finished, running
+from ..support.nats_server import nats_server
+from ..support.waiting import PATIENCE, until
 
 
 def frames(url: str, count: int, **params: str) -> list[ctfy_rx.Frame]:
     decoder, found = ctfy_rx.FrameDecoder(), []
-    with httpx.stream("GET", url, params={"last_event_id": "0", **params}, timeout=20) as answer:
+    with httpx.stream("GET", url, params={"last_event_id": "0", **params}, timeout=PATIENCE) as answer:
         for chunk in answer.raise_for_status().iter_bytes():
             found += decoder.feed(chunk)
             if len(found) >= count:

@@ -9,7 +9,8 @@ import pytest
 
 from ctfy_rx import __version__
 
-from .command import finished
+from ..support.command import finished
+from ..support.waiting import PATIENCE
 
 WITHOUT = """
 import sys
@@ -31,7 +32,7 @@ main()
 
 def run(program: str, *words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", program, *words]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

@@ -27,6 +27,8 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.reconnect import Backoff
 
+from ..support.waiting import PATIENCE
+
 URL = "https://hooks.example/secret-part"
 WRONG = Event("flag_wrong", '{"actor_name": "Eve", "challenge_id": "pwn", "ip": "10.0.0.7"}', log_id=7)
 
@@ -342,7 +344,7 @@ def test_what_was_not_done_when_the_program_ends_is_its_failure(monkeypatch):
     may_go_on = threading.Event()
 
     def act(_: Event) -> None:
-        may_go_on.wait(10.0)
+        may_go_on.wait(PATIENCE)
 
     action = Action("the webhook", print, lambda: None)
     action.begin(lambda _stream, _wait: act, EventStream.over(reactivex.never()))

@@ -12,7 +12,9 @@ from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
 
 from ctfy_rx.sse import Frame
 
-from .watching import Watched, until
+from ..support.threads import started
+from ..support.waiting import until
+from ..support.watching import Watched
 
 Watch = Callable[..., Watched]
 
@@ -54,5 +56,5 @@ def watch(driver: str, request: pytest.FixtureRequest) -> Iterator[Watch]:
 
 
 def no_readers() -> bool:
-    """Whether no reader thread is left."""
-    return not any(thread.name.startswith("ctfy_rx") for thread in threading.enumerate())
+    """Whether no thread of the library is left."""
+    return not started()

@@ -16,7 +16,8 @@ from ctfy_rx.connection import frames
 from ctfy_rx.errors import HttpError, NotAnEventStream, TooManyStreams
 from ctfy_rx.reconnect import is_transient
 
-from ..servers import CHUNKED, CLOSE_DELIMITED, OPEN, PATIENCE, Peer, Server, chunk, frame, reply, sends
+from ..support.servers import CHUNKED, CLOSE_DELIMITED, OPEN, Peer, Server, chunk, frame, reply, sends
+from ..support.waiting import PATIENCE
 from .conftest import Watch
 
 TOO_MANY = b'{"code": "too_many_streams", "detail": "512 streams"}'
@@ -181,7 +182,7 @@ def test_a_body_that_never_ends_does_not_hold_up_its_error(
         peer.stay()
 
     with Server(script) as server:
-        error = watch(frames(server.url)).failure(patience=2.0)
+        error = watch(frames(server.url)).failure()
     assert error.status == 404
     assert error.body.rstrip("x") == "begun"
 
@@ -199,7 +200,7 @@ def test_a_compressed_body_that_decompresses_to_nothing_for_ever_ends_as_well(
             peer.send(squeeze.flush(zlib.Z_FULL_FLUSH) or b"\0\0\0\xff\xff")
 
     with Server(script) as server:
-        assert watch(frames(server.url)).failure(patience=2.0).status == 404
+        assert watch(frames(server.url)).failure().status == 404
 
 
 def test_a_compressed_error_body_is_readable(watch: Watch) -> None:

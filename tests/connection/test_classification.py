@@ -20,21 +20,22 @@ from ctfy_rx.connection import frames
 from ctfy_rx.operators import retry_with_backoff
 from ctfy_rx.reconnect import is_transient
 
-from ..servers import (
+from ..support.ports import own_port
+from ..support.servers import (
     CHUNKED,
     CLOSE_DELIMITED,
     OPEN,
     Peer,
     Script,
     Server,
-    closed_port,
     frame,
     in_turn,
     redirect,
     reply,
     sends,
 )
-from .watching import PATIENCE, Watched
+from ..support.waiting import PATIENCE
+from ..support.watching import Watched
 
 BODY = b'{"detail": "because"}'
 
@@ -175,7 +176,7 @@ def test_every_cause_becomes_its_error(loop: asyncio.AbstractEventLoop, client: 
 
 @by_client
 def test_a_refused_connection_is_transient(loop: asyncio.AbstractEventLoop, client: Any) -> None:
-    with closed_port() as port, watched(f"http://127.0.0.1:{port}", client, loop) as error:
+    with watched(f"http://127.0.0.1:{own_port()}", client, loop) as error:
         assert type(error) is errors.ConnectionFailed
         assert is_transient(error)
         assert "could not connect to http://" in str(error)
@@ -228,7 +229,6 @@ def test_retry_if_overrides_the_table(first: int, retry_if: Any, names: list[str
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
 
 
-@pytest.mark.skipif(not DOCS.exists(), reason="the docs are not part of what is installed")
 def test_the_docs_hold_the_same_table() -> None:
     rows = re.findall(r"^\| (.+?) \| `(\w+)` \| (yes|no) \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
     documented = {cause: (kind, transient == "yes") for cause, kind, transient in rows}

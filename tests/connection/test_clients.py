@@ -16,9 +16,10 @@ import pytest
 from ctfy_rx.connection import frames
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed, NotAnEventStream
 
-from ..servers import CLOSE_DELIMITED, PATIENCE, Peer, Server, frame, redirect, reply, sends, trusting
+from ..support.servers import CLOSE_DELIMITED, Peer, Server, frame, redirect, reply, sends, trusting
+from ..support.waiting import PATIENCE, until
+from ..support.watching import Watched
 from .conftest import Watch, no_readers
-from .watching import Watched, until
 
 OPENS = sends(CLOSE_DELIMITED, frame("a"))
 STAYS = sends(CLOSE_DELIMITED, frame("a"), stay=True)
@@ -52,7 +53,7 @@ def test_a_disposed_client_of_the_callers_own_is_closed(watch: Watch, client_cla
     client = client_class()
     with Server(STAYS) as server:
         watch(frames(server.url, client_factory=lambda: client)).got(1).dispose()
-        until(lambda: client.is_closed and server.peers[0].gone.is_set(), 1.0)
+        until(lambda: client.is_closed and server.peers[0].gone.is_set())
 
 
 def test_redirects_and_refusals_work_with_it_as_well(watch: Watch, client_class: Any) -> None:
@@ -167,8 +168,8 @@ def test_a_client_that_was_used_before_opens_and_is_disposed_at_once(
         assert watched.names == ["a"], watched.error
         assert server.connections == 1
         watched.dispose()
-        until(server.peers[0].gone.is_set, 1.0)
-        until(no_readers, 1.0)
+        until(server.peers[0].gone.is_set)
+        until(no_readers)
 
 
 class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -265,7 +266,7 @@ def test_a_proxy_does_not_switch_the_certificate_check_off(watch: Watch) -> None
 def test_dispose_ends_a_connection_through_a_proxy(watch: Watch, tls: bool) -> None:
     with Server(proxy) as forward, Server(STAYS, tls=tls) as server:
         watch(frames(server.url, verify=trusting(), proxy=forward.url)).got(1).dispose()
-        until(forward.peers[0].gone.is_set, 1.0) if tls else until(no_readers, 1.0)
+        until(forward.peers[0].gone.is_set) if tls else until(no_readers)
 
 
 def test_a_proxy_that_refuses_is_named(watch: Watch) -> None:

@@ -20,7 +20,7 @@ from ctfy_rx.errors import (
     NotAnEventStream,
 )
 
-from ..servers import (
+from ..support.servers import (
     CHUNKED,
     CLOSE_DELIMITED,
     OPEN,

@@ -12,10 +12,10 @@ from ctfy_rx.connection import Frames, frames
 from ctfy_rx.network import join_chunks
 from ctfy_rx.sse import Frame
 
-from ..servers import CHUNKED, Peer, Server, by_path, chunk, frame, reply, trusting
+from ..support.servers import CHUNKED, Peer, Server, by_path, chunk, frame, reply, trusting
+from ..support.waiting import until
 from .conftest import Watch
 from .test_clients import client_class, proxy
-from .watching import until
 
 __all__ = ["client_class"]  # a fixture
 
@@ -103,7 +103,7 @@ def test_dispose_ends_a_read_through_it_at_once(watch: Watch) -> None:
 
     with Server(script, tls=True) as server:
         watch(frames(server.url, verify=trusting())).got(3).dispose()
-        until(server.peers[0].gone.is_set, 1.0)
+        until(server.peers[0].gone.is_set)
 
 
 def test_a_second_joining_of_a_client_changes_nothing() -> None:

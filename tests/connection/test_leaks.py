@@ -21,7 +21,7 @@ from ctfy_rx.connection import frames
 from ctfy_rx.events import events
 from ctfy_rx.status import Closed, Waiting
 
-from ..servers import (
+from ..support.servers import (
     CHUNKED,
     CLOSE_DELIMITED,
     Peer,
@@ -35,6 +35,7 @@ from ..servers import (
     sends,
     trusting,
 )
+from ..support.waiting import PATIENCE
 from .conftest import Watch
 
 TOKEN = "pt_s3cr/t+ü k=y"
@@ -143,8 +144,11 @@ SCRIPTS: dict[str, Script] = {
 def test_the_token_is_nowhere_to_be_seen(
     watch: Watch, log: io.StringIO, capfd: pytest.CaptureFixture[str], script: Script, tls: bool
 ) -> None:
+    idle_timeout = 1.0 if script is SCRIPTS["is silent"] else PATIENCE
     with Server(script, tls=tls) as server:
-        source = frames(server.url, token=TOKEN, verify=trusting(), idle_timeout=0.2, max_frame_bytes=1000)
+        source = frames(
+            server.url, token=TOKEN, verify=trusting(), idle_timeout=idle_timeout, max_frame_bytes=1000
+        )
         watched = watch(source).end()
         assert quote(TOKEN, safe="").encode() in server.requests[0].request
     assert_clean(shown(watched.error) if watched.error else "")
@@ -197,7 +201,7 @@ def test_a_stream_shows_no_token_in_its_repr_and_its_status(log: io.StringIO) ->
         stream.status.subscribe(seen.append)
         ended = threading.Event()
         stream.subscribe(on_error=lambda error: (seen.append(error), ended.set())[0])
-        assert ended.wait(5)
+        assert ended.wait(PATIENCE)
         assert_clean(f"{stream!r} {stream.status!r} {seen} {[str(each) for each in seen]}")
         stream.close()
     assert_clean(log.getvalue())

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from ..servers import CLOSE_DELIMITED, Peer, Script, Server, frame, redirect, reply, sends
-from .watching import until
+from ..support.servers import CLOSE_DELIMITED, Peer, Script, Server, frame, redirect, reply, sends
+from ..support.waiting import PATIENCE, until
 
 TOKEN = "pt_s3cr/t+k=y~z"
 FORMS = (
@@ -35,7 +35,7 @@ stream.status.subscribe(lambda status: print(status, repr(status)))
 stream.subscribe(
     lambda event: 1 / 0, on_error=lambda error: (errors.append(error), ended.set()), on_completed=ended.set
 )
-ended.wait(10)
+ended.wait(30)
 print(repr(stream), repr(stream.status), stream.status.current)
 print([repr(each) for each in gc.get_objects() if type(each).__module__.startswith("ctfy_rx")])
 def fails():
@@ -106,13 +106,13 @@ def test_the_command_line_shows_no_token_in_its_output_nor_in_the_list_of_proces
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            until(lambda: server.requests or process.poll() is not None, 20.0)
+            until(lambda: server.requests or process.poll() is not None)
             listed = Path(f"/proc/{process.pid}/cmdline").read_text(encoding="utf-8")
             names = "".join(
                 (task / "comm").read_text() for task in Path(f"/proc/{process.pid}/task").iterdir()
             )
             process.terminate()
-            output = process.communicate(timeout=10)[0]
+            output = process.communicate(timeout=PATIENCE)[0]
         assert server.requests, output
     assert "--token-file" in listed
     assert_clean(listed + names + output)

@@ -9,7 +9,18 @@ from ctfy_rx.connection import frames
 from ctfy_rx.errors import BadRedirect
 from ctfy_rx.reconnect import is_transient
 
-from ..servers import CLOSE_DELIMITED, Peer, Server, by_path, frame, in_turn, redirect, reply, sends, trusting
+from ..support.servers import (
+    CLOSE_DELIMITED,
+    Peer,
+    Server,
+    by_path,
+    frame,
+    in_turn,
+    redirect,
+    reply,
+    sends,
+    trusting,
+)
 from .conftest import Watch
 
 END = CLOSE_DELIMITED + frame("here")

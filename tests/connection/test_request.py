@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from types import ModuleType
 from typing import Any
 
@@ -15,9 +14,10 @@ from ctfy_rx.connection import frames
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.events import events
 
-from ..servers import CLOSE_DELIMITED, Peer, Server, frame, reply, sends
+from ..support.servers import CLOSE_DELIMITED, Peer, Server, frame, reply, sends
+from ..support.waiting import until
+from ..support.watching import Watched
 from .conftest import Watch
-from .watching import Watched, until
 
 OPENS = sends(CLOSE_DELIMITED, frame("a"))
 
@@ -30,11 +30,11 @@ def request_of(watch: Watch, url: str = "", **options: object) -> Peer:
         return server.requests[0]
 
 
-def test_nothing_is_opened_before_somebody_subscribes() -> None:
+def test_nothing_is_opened_before_somebody_subscribes(watch: Watch) -> None:
     with Server(OPENS) as server:
         frames(server.url)
-        time.sleep(0.05)
-        assert server.connections == 0
+        watch(frames(server.url)).end()
+        assert server.connections == 1
 
 
 def test_each_subscription_opens_a_connection_of_its_own(watch: Watch) -> None:

@@ -18,9 +18,10 @@ from ctfy_rx.connection import Frames, frames
 from ctfy_rx.errors import FrameTooLarge, TokenRefused
 from ctfy_rx.reconnect import Session
 
-from ..servers import CHUNKED, CLOSE_DELIMITED, Peer, Script, Server, chunk, frame, sends, trusting
+from ..support.servers import CHUNKED, CLOSE_DELIMITED, Peer, Script, Server, chunk, frame, sends, trusting
+from ..support.waiting import PATIENCE, until
+from ..support.watching import Watched
 from .conftest import Watch, no_readers
-from .watching import PATIENCE, Watched, until
 
 
 def of(source: Frames, **hooks: Any) -> tuple[Session, Observable[Any]]:

@@ -8,8 +8,8 @@ import pytest
 
 from ctfy_rx import demo
 
-from ..demo.contests import Contest, over_the_demo, over_the_real_one
-from ..platforms import real_platform
+from ..support.contests import Contest, over_the_demo, over_the_real_one
+from ..support.platforms import real_platform
 
 
 @pytest.fixture(scope="module")

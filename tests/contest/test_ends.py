@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +14,8 @@ import ctfy_rx
 from ctfy_rx import demo
 from ctfy_rx.demo.handle import Platform
 
-PATIENCE = 10.0
+from ..support.threads import started
+from ..support.waiting import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +28,6 @@ def platform() -> Iterator[Platform]:
 def stream(platform: Platform) -> Iterator[ctfy_rx.EventStream]:
     with ctfy_rx.events(platform.url, token=platform.admin_token) as made:
         yield made
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +91,7 @@ def test_close_ends_a_question_that_nobody_answers(silent: str):
 
     asking = threading.Thread(target=ask)
     asking.start()
-    until(lambda: "ctfy_rx question" in {thread.name for thread in threading.enumerate()})
+    until(lambda: started("ctfy_rx question"))
     stream.close()
     asking.join(PATIENCE)
     assert [type(error) for error in ended] == [ctfy_rx.StreamClosed]

@@ -12,7 +12,7 @@ from ctfy_rx.contest.directory import Directory
 from ctfy_rx.contest.naming import Names, named
 from ctfy_rx.event import Event
 
-from ..operators.marbles import Marbles
+from ..support.marbles import Marbles
 
 
 def about(challenge: str, contest: str = "final") -> Event[Any]:

@@ -19,8 +19,8 @@ from ctfy_rx.errors import ConnectionFailed, StreamClosed
 from ctfy_rx.testing import solve, stream_of, wrong
 from ctfy_rx.turns import Turns
 
-from ..operators.marbles import Marbles
-from ..stream.waiting import until
+from ..support.marbles import Marbles
+from ..support.waiting import until
 
 
 def test_turns_are_taken_one_at_a_time_from_whatever_threads():

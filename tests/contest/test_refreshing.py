@@ -10,7 +10,7 @@ from reactivex import Observable, abc
 
 from ctfy_rx.contest.refreshing import refreshed
 
-from ..operators.marbles import Marbles
+from ..support.marbles import Marbles
 
 
 class Server:

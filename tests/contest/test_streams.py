@@ -16,8 +16,8 @@ import ctfy_rx
 from ctfy_rx.errors import ConfigurationError, HttpError, NeedsAdmin
 from ctfy_rx.loop import LoopScheduler
 
-from ..demo.contests import Contest
-from ..stream.waiting import until
+from ..support.contests import Contest
+from ..support.waiting import PATIENCE, until
 
 CACHE = 2.0
 
@@ -258,7 +258,7 @@ def test_a_burst_is_told_with_the_team_and_its_answers(contest: Contest, hear: H
 def test_a_box_that_is_ready_is_found_at_once(contest: Contest, hear: Hear):
     box = contest.instance_id(0, 0)
     stream = opened(contest, contest.players[0].token)
-    heard = hear(stream.instance(box).ready(timeout=10.0))
+    heard = hear(stream.instance(box).ready(timeout=PATIENCE))
     until(lambda: heard)
     assert (heard[0].id, heard[0].status) == (box, "ready")
     until(lambda: stream.status.current.state == "idle")
@@ -267,14 +267,14 @@ def test_a_box_that_is_ready_is_found_at_once(contest: Contest, hear: Hear):
 def test_a_box_of_somebody_else_is_an_error(contest: Contest):
     box = contest.instance_id(0, 0)
     with opened(contest, contest.players[1].token) as stream, pytest.raises(HttpError) as refused:
-        stream.instance(box).ready(timeout=10.0).wait()
+        stream.instance(box).ready(timeout=PATIENCE).wait()
     assert refused.value.status == 403
 
 
 async def test_a_box_can_be_awaited(contest: Contest):
     box = contest.instance_id(1, 0)
     async with opened(contest, contest.players[1].token) as stream:
-        assert (await stream.instance(box).ready(timeout=10.0)).id == box
+        assert (await stream.instance(box).ready(timeout=PATIENCE)).id == box
 
 
 def test_a_contest_leaves_out_others_and_keeps_what_belongs_to_none(contest: Contest, hear: Hear):

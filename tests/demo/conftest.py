@@ -8,8 +8,8 @@ import pytest
 
 from ctfy_rx import demo
 
-from ..platforms import real_platform
-from .contests import CACHE, CHALLENGES, TEAMS, Contest, over_the_demo, over_the_real_one
+from ..support.contests import CACHE, CHALLENGES, TEAMS, Contest, over_the_demo, over_the_real_one
+from ..support.platforms import real_platform
 
 
 @pytest.fixture(scope="session")

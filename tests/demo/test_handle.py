@@ -8,8 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,6 +21,8 @@ from ctfy_rx.demo.script import Unknown
 from ctfy_rx.demo.stage import Stage
 from ctfy_rx.errors import MissingExtra
 
+from ..support.threads import started
+from ..support.waiting import PATIENCE, until
 from .wire import Frame, frame, stream
 
 
@@ -35,13 +35,6 @@ def p() -> Iterator[Platform]:
 def get(p: Platform, path: str, token: str | None = None) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token or p.admin_token}"}
     return httpx.get(f"{p.url}/api/v1{path}", headers=headers)
-
-
-def until(holds: Callable[[], bool], *, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.005)
 
 
 def next_frame(chunks: Iterator[bytes]) -> Frame:
@@ -317,7 +310,7 @@ def test_many_threads_may_script_at_once(p: Platform):
 
 def test_a_contest_plays_by_itself_and_ends():
     with demo.platform(contest=True, speed=1_000_000.0, teams=3) as p, stream(p.url):
-        assert p.wait_for_contest(timeout=30)
+        assert p.wait_for_contest(timeout=PATIENCE)
         kinds = {row.event for row in p.rows}
     assert {"flag_correct", "flag_wrong", "achievement_unlocked", "instance_ready", "node_unhealthy"} <= kinds
     assert len({row.team_id for row in p.rows} - {""}) == 3
@@ -330,7 +323,7 @@ def test_a_contest_that_breaks_is_an_error_at_the_end(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Stage, "announce", oversleep)
     overslept = pytest.raises(RuntimeError, match="overslept")
     with no_thread_left(), overslept, demo.platform(contest=True, speed=1e6) as p, stream(p.url):
-        assert p.wait_for_contest(timeout=10)
+        assert p.wait_for_contest(timeout=PATIENCE)
 
 
 def test_a_contest_waits_for_somebody_who_listens():
@@ -380,19 +373,17 @@ def test_restarts_at_once_come_one_after_the_other(p: Platform):
 
 
 def test_the_block_ends_in_mid_restart():
-    begun = time.monotonic()
     with no_thread_left(), ThreadPoolExecutor(1) as pool:
         with demo.platform() as p:
-            restarting = pool.submit(p.restart, 60.0)
+            restarting = pool.submit(p.restart, 3600.0)
             until(lambda: refuses(p))
         restarting.result()
     assert refuses(p)
-    assert time.monotonic() - begun < 30.0
 
 
 def just_connected(p: Platform) -> socket.socket:
     """A client whose request is on its way."""
-    client = socket.create_connection(("127.0.0.1", int(p.url.rpartition(":")[2])), timeout=10)
+    client = socket.create_connection(("127.0.0.1", int(p.url.rpartition(":")[2])), timeout=PATIENCE)
     client.sendall(b"GET /api/v1/events HTTP/1.1\r\nhost: x\r\n\r\n")
     return client
 
@@ -406,10 +397,9 @@ def wait_for_the_end(client: socket.socket) -> None:
 
 @contextmanager
 def no_thread_left() -> Iterator[None]:
-    """Other tests' platforms may run meanwhile; ours must be gone."""
-    before = set(threading.enumerate())
+    before = started("ctfy-rx-demo")
     yield
-    assert [thread for thread in set(threading.enumerate()) - before if thread.name == "ctfy-rx-demo"] == []
+    assert started("ctfy-rx-demo") == before
 
 
 def test_the_block_ends_also_while_clients_listen():
@@ -418,16 +408,6 @@ def test_the_block_ends_also_while_clients_listen():
             chunks = listening.enter_context(stream(p.url))
         with pytest.raises(httpx.RemoteProtocolError):
             next(chunks)
-
-
-def test_it_starts_and_ends_in_an_instant():
-    assert min(seconds_of_a_platform() for _ in range(5)) < 0.3
-
-
-def seconds_of_a_platform() -> float:
-    begun = time.perf_counter()
-    with demo.platform():
-        return time.perf_counter() - begun
 
 
 def test_nothing_is_logged(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]):
@@ -480,7 +460,7 @@ def test_serving_goes_on_until_ctrl_c():
         with stream(url) as chunks:
             assert next_frame(chunks)[0] in {"announcement_created", "scoreboard_updated", "node_unhealthy"}
         serving.send_signal(signal.SIGINT)
-        serving.communicate(timeout=10)
+        serving.communicate(timeout=PATIENCE)
     assert serving.returncode == -signal.SIGINT
 
 

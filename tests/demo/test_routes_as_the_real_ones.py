@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from .contests import CACHE, Contest
+from ..support.contests import CACHE, Contest
+from ..support.waiting import until
 
 Json = dict[str, Any]
 
@@ -285,11 +286,3 @@ def test_every_activity_lists_all_the_details_that_the_platform_lists(
         return list(contest.rows(limit=1)[0]["detail"])
 
     assert details(demo_contest) == details(real_contest)
-
-
-def until(holds: Any, *, seconds: float = 30.0) -> None:
-    """Wait for something that must come true."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)

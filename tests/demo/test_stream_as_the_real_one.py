@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from .contests import Contest
+from ..support.contests import Contest
 from .wire import BADGE, frame, heard, names, stream
 
 SOLVE_FIELDS = {

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from .contests import Contest
+from ..support.contests import Contest
+from ..support.waiting import PATIENCE
 
 Frame = tuple[str, dict[str, Any]]
 
@@ -21,7 +22,7 @@ BADGE = "achievement_unlocked"
 def stream(url: str, token: str | None = None) -> Iterator[Iterator[bytes]]:
     """The chunks of one stream, after its first comment."""
     params = {} if token is None else {"token": token}
-    with httpx.stream("GET", f"{url}/api/v1/events", params=params, timeout=20) as response:
+    with httpx.stream("GET", f"{url}/api/v1/events", params=params, timeout=PATIENCE) as response:
         assert response.status_code == 200
         chunks = response.iter_raw()
         assert next(chunks) == b": connected\n\n"

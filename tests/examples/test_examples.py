@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,8 +19,9 @@ from ctfy_rx import demo
 from ctfy_rx.demo.handle import Platform
 from ctfy_rx.demo.stage import RIGHT_ANSWER
 
-from ..cli.command import Output
-from ..stream.waiting import until
+from ..support.command import Output
+from ..support.ports import own_port
+from ..support.waiting import PATIENCE, until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -83,7 +83,7 @@ def test_the_first_blood_bot_goes_on_where_it_stopped(platform: Platform, tmp_pa
 def test_anti_cheat_shows_the_evidence(platform: Platform, tmp_path: Path):
     program = str(EXAMPLES / "anti_cheat.py")
     with running(program, platform=platform, token=platform.admin_token, cwd=tmp_path) as cheat:
-        platform.wait_for_connections(1, timeout=30.0)
+        platform.wait_for_connections(1, timeout=PATIENCE)
         platform.share_answer(team=0, challenge=0, made_for=1)
         owner = f"({platform.teams[1].name}|{platform.teams[1].id})"  # no event waits for a name
         cheat.out.wait_for(f"{platform.teams[0].name} gave an answer to .* that was made for {owner}")
@@ -98,9 +98,9 @@ def test_the_agent_waits_for_its_box_and_goes_by_the_verdicts(platform: Platform
     box = platform.instance_started(team=0, challenge=0).detail["instance_id"]
     command = [str(EXAMPLES / "agent.py"), box, "FLAG{a}", "FLAG{b}", RIGHT_ANSWER, "FLAG{never}"]
     with running(*command, platform=platform, token=platform.players[0].token, cwd=tmp_path) as agent:
-        platform.wait_for_connections(1, timeout=30.0)
+        platform.wait_for_connections(1, timeout=PATIENCE)
         platform.instance_ready(team=0, challenge=0)
-        assert agent.process.wait(30.0) == 0
+        assert agent.process.wait(PATIENCE) == 0
         lines = agent.out.all()
     assert lines == [
         f"my box for {platform.challenges[0].id} is ready at {platform.challenges[0].id}.demo.invalid:31337",
@@ -110,18 +110,12 @@ def test_the_agent_waits_for_its_box_and_goes_by_the_verdicts(platform: Platform
     ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_the_web_application_shares_one_stream_among_its_visitors(platform: Platform, tmp_path: Path):
-    port = free_port()
+    port = own_port()
     command = ["-m", "uvicorn", "fastapi_app:app", "--port", str(port)]
     with running(*command, platform=platform, token=platform.admin_token, cwd=tmp_path) as app:
         app.out.wait_for("Uvicorn running")
-        platform.wait_for_connections(1, timeout=30.0)
+        platform.wait_for_connections(1, timeout=PATIENCE)
         heard: list[str] = []
         visitors = [threading.Thread(target=visit, args=(port, heard)) for _ in range(3)]
         for visitor in visitors:
@@ -129,18 +123,18 @@ def test_the_web_application_shares_one_stream_among_its_visitors(platform: Plat
         until(lambda: heard.count(": connected") == 3)
         platform.solve(team=0, challenge=0)
         for visitor in visitors:
-            visitor.join(20.0)
+            visitor.join(PATIENCE)
         assert (platform.connections, platform.opened) == (1, 1)
         solves = httpx.get(f"http://127.0.0.1:{port}/solves").json()
         assert [solve["team"] for solve in solves] == [platform.teams[0].name]
         app.process.send_signal(signal.SIGINT)
-        app.process.wait(20.0)
+        app.process.wait(PATIENCE)
     told = [json.loads(line.removeprefix("data: ")) for line in heard if line.startswith("data")]
     assert told == solves * 3
 
 
 def visit(port: int, heard: list[str]) -> None:
-    with httpx.stream("GET", f"http://127.0.0.1:{port}/live", timeout=20.0) as response:
+    with httpx.stream("GET", f"http://127.0.0.1:{port}/live", timeout=PATIENCE) as response:
         for line in response.iter_lines():
             heard.append(line)
             if line.startswith("data"):

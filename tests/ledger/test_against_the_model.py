@@ -184,8 +184,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 ExactlyOnce.TestCase.settings = settings(
     max_examples=500,
     stateful_step_count=40,
-    deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 test_each_row_is_given_once_and_in_order = ExactlyOnce.TestCase

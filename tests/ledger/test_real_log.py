@@ -11,7 +11,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.ledger import Cursor, Ledger
 from ctfy_rx.sse import FrameDecoder
 
-from ..platforms import RealPlatform, real_platform
+from ..support.platforms import RealPlatform, real_platform
 
 ANSWERS = 6
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager
 
-PATIENCE = 30.0
+from ..support.waiting import PATIENCE
 
 
 class Front:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import nbformat
 
+from ..support.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-PATIENCE = 60.0
 _NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
 

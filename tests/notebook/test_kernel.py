@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.waiting import PATIENCE
 from .kernel import Front, front
 
 pytestmark = pytest.mark.filterwarnings("default")  # of jupyter_client and zmq
@@ -145,13 +146,13 @@ def test_an_error_shows_the_line_of_the_cell_that_made_it(notebook):
 def test_completion_leads_to_the_operators_of_streams_and_of_what_they_give(notebook):
     notebook.run("import ctfy_rx; stream = ctfy_rx.events('http://localhost:1')", "stream")
     for code, wanted in (("stream.sol", "solves"), ("stream.solves().liv", "live")):
-        reply = notebook.client.complete(code, len(code), reply=True, timeout=30)
+        reply = notebook.client.complete(code, len(code), reply=True, timeout=PATIENCE)
         assert any(match.endswith(wanted) for match in reply["content"]["matches"])
 
 
 def test_a_kernel_that_restarts_leaves_nothing_of_a_view(notebook):
     notebook.run(VIEW, "view")
     notebook.manager.restart_kernel(now=False)
-    notebook.client.wait_for_ready(timeout=30)
+    notebook.client.wait_for_ready(timeout=PATIENCE)
     notebook.run("import threading; " + LIVE_THREADS, "count")
     assert notebook.printed["count"].strip() == "0"

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from ..platforms import RealPlatform, real_platform
+from ..support.platforms import RealPlatform, real_platform
 
 BOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 A_DEMO = re.compile(r"^platform = .*\nstream = .*$", re.MULTILINE)

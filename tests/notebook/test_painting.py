@@ -14,7 +14,7 @@ from ctfy_rx.notebook import Grid, LastItems, LiveView, View
 from ctfy_rx.notebook.picture import Picture
 from ctfy_rx.testing import solve, stream_of
 
-PATIENCE = 10.0
+from ..support.waiting import PATIENCE
 
 
 class Wall:

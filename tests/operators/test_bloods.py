@@ -14,7 +14,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.operators import first_bloods
 from ctfy_rx.operators.bloods import Blood
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
 
 
 def right(team: str = "red", challenge: str = "pwn", flag: str = "user", **change: Any) -> Event[Any]:

@@ -12,7 +12,8 @@ from reactivex import Subject
 from ctfy_rx import operators as op
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
 
-PATIENCE = 10
+from ..support.threads import started
+from ..support.waiting import PATIENCE
 
 
 class Slow:
@@ -101,7 +102,7 @@ def test_dispose_delivers_nothing_more_and_ends_the_thread():
     for item in range(3):
         source.on_next(item)
     assert slow.entered.acquire(timeout=PATIENCE)
-    [thread] = [each for each in threading.enumerate() if each.name == "ctfy_rx slow subscriber"]
+    [thread] = started("ctfy_rx slow subscriber")
     subscription.dispose()
     slow.go.release()
     thread.join(PATIENCE)

@@ -10,7 +10,7 @@ from ctfy_rx.catalogue import FlagCorrect
 from ctfy_rx.event import Event
 from ctfy_rx.sse import Frame
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
 
 OPERATORS = {
     "achievements": op.achievements,

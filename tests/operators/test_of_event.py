@@ -12,7 +12,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.operators import of_event
 from ctfy_rx.sse import Frame
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
 
 EVENTS = {
     "c": Event("flag_correct", "{}"),

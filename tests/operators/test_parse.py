@@ -11,7 +11,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.operators import parse
 from ctfy_rx.sse import Frame
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
 
 
 def no_clock() -> float:

@@ -23,7 +23,9 @@ from ctfy_rx.operators import retry_with_backoff
 from ctfy_rx.reconnect import RETRY_CEILING, RETRY_FLOOR, Session
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
+from ..support.threads import started
+from ..support.waiting import PATIENCE
 
 retry = partial(retry_with_backoff, jitter=0)
 
@@ -388,10 +390,10 @@ def test_dispose_while_waiting_cancels_the_next_attempt():
 
 def test_dispose_while_waiting_leaves_no_timer_thread_behind():
     subscription = failing(ConnectionFailed("lost"), []).pipe(retry(600)).subscribe()
-    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    timers = [thread for thread in started("") if isinstance(thread, threading.Timer)]
     subscription.dispose()
     for timer in timers:
-        timer.join(5)
+        timer.join(PATIENCE)
     assert timers
     assert not any(timer.is_alive() for timer in timers)
 
@@ -664,7 +666,7 @@ def test_without_a_scheduler_a_timer_thread_waits():
     subscription = (
         reactivex.defer(lambda _: next(attempts)).pipe(retry(0.001)).subscribe(lambda _: reopened.set())
     )
-    assert reopened.wait(10)
+    assert reopened.wait(PATIENCE)
     subscription.dispose()
 
 

@@ -21,7 +21,7 @@ from ctfy_rx.operators import share
 from ctfy_rx.operators.share import Shared
 from ctfy_rx.routes import Member, Routes
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
 
 
 class Source(Observable[str]):
@@ -467,7 +467,13 @@ def test_a_source_that_ends_after_it_was_closed_ends_nobody_twice():
 
 
 def test_close_of_what_is_not_open_does_nothing():
-    Shared(Source()).close()
+    source = Source()
+    shared = Shared(source)
+    shared.close()
+    assert source.opened == 0
+    late = Listener(shared)
+    source.say("a")
+    assert (source.opened, late.heard) == (1, ["a"])
 
 
 def test_take_ends_one_subscriber_and_not_the_others():

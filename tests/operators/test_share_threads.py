@@ -17,7 +17,7 @@ from reactivex.subject import Subject
 from ctfy_rx.operators import share
 from ctfy_rx.operators.share import Shared
 
-PATIENCE = 30.0
+from ..support.waiting import PATIENCE
 
 
 def together(*actions: Callable[[], object]) -> None:

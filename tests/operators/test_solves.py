@@ -15,7 +15,7 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators import distinct_by, solved_challenges, solves
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
 
 
 def right(**change: Any) -> Event[Any]:

@@ -14,7 +14,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.operators import alerts, burst, by_competition, by_team, rate
 from ctfy_rx.operators.suspicion import Burst
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
 
 
 def wrong(second: float, team: str = "red", **fields: Any) -> Event[Any]:

@@ -12,7 +12,7 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators import by_actor, by_competition, where
 
-from .marbles import Marbles
+from ..support.marbles import Marbles
 
 
 def passes(data: Any, **fields: Any) -> bool:

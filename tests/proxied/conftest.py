@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ..platforms import RealPlatform, real_platform
-from .nginx import Nginx
+from ..support.nginx import Nginx
+from ..support.platforms import RealPlatform, real_platform
 
 
 @pytest.fixture(scope="module")

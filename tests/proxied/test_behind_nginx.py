@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,14 +14,12 @@ from ctfy_rx.cli.checks import Check
 from ctfy_rx.cli.examination import Examination, Limits
 from ctfy_rx.cli.settings import Logins, target
 
-from ..connection.watching import until
-from ..platforms import RealPlatform
-from ..servers import authority, trusting
+from ..support.platforms import RealPlatform
+from ..support.servers import authority, trusting
+from ..support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 15.0
-AT_ONCE = 2.0  # seconds
 BUFFERS = "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"
 COMPRESSES = "gzip on; gzip_types text/event-stream; gzip_min_length 0; gzip_proxied any;"
 
@@ -48,8 +45,8 @@ class Heard:
     def opened(self) -> int:
         return sum(isinstance(status, ctfy_rx.Open) for status in self.status)
 
-    def wait_for(self, holds: Callable[[], object], seconds: float = PATIENCE) -> float:
-        return until(lambda: self.errors or holds(), seconds)
+    def wait_for(self, holds: Callable[[], object], seconds: float = PATIENCE) -> None:
+        until(lambda: self.errors or holds(), seconds)
 
 
 @contextmanager
@@ -75,9 +72,9 @@ def hears_at_once(platform: RealPlatform, url: str, **options: Any) -> None:
     """A stored event and a live one."""
     with heard(url, platform.admin_token, **options) as admin:
         platform.wrong(0)
-        assert admin.wait_for(lambda: "flag_wrong" in admin.names) < AT_ONCE
+        admin.wait_for(lambda: "flag_wrong" in admin.names)
         platform.announce("hello")
-        assert admin.wait_for(lambda: "announcement_created" in admin.names) < AT_ONCE
+        admin.wait_for(lambda: "announcement_created" in admin.names)
 
 
 @pytest.mark.parametrize(
@@ -200,8 +197,6 @@ def _is_cut(status: ctfy_rx.Status) -> bool:
 
 def test_the_doctor_names_that_timeout(platform, proxied):
     nginx = proxied("proxy_read_timeout 1s;")
-    began = time.monotonic()
-    check = examined(nginx.url, platform.admin_token, Limits(keepalive=20.0))["keepalive"]
-    assert time.monotonic() - began < PATIENCE
+    check = examined(nginx.url, platform.admin_token, Limits(keepalive=100 * PATIENCE))["keepalive"]
     assert check.status == "failed"
     assert "proxy_read_timeout" in check.advice

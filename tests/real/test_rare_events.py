@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import ctfy_rx
 
-from ..platforms import RealPlatform, real_platform
-
-PATIENCE = 20.0
+from ..support.platforms import RealPlatform, real_platform
+from ..support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +30,6 @@ def heard(source: Any, stream: ctfy_rx.EventStream) -> list[Any]:
     source.subscribe(items.append)
     until(lambda: isinstance(stream.status.current, ctfy_rx.Open))
     return items
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
 
 
 def test_nodes_instances_and_tasks_that_break_are_alerts(running, admin):

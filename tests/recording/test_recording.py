@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,17 +27,10 @@ from ctfy_rx.lines import Header, to_line
 from ctfy_rx.receipts import Receipt, Receipts
 from ctfy_rx.recorder import Recorder
 
-from ..servers import Peer, Server
+from ..support.servers import Peer, Server
+from ..support.threads import started
+from ..support.waiting import PATIENCE, until
 from .files import ENDINGS, event, text_of, written
-
-PATIENCE = 30.0
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.005)
 
 
 def ids(path: Path) -> list[int | None]:
@@ -443,7 +435,7 @@ def test_left_by_all_the_tee_closes_the_file(tmp_path: Path):
     source.on_next(event(0))
     subscription.dispose()
     assert ids(tmp_path / "day1.jsonl") == [0]
-    assert not [each for each in threading.enumerate() if each.name == "ctfy_rx recorder"]
+    assert not started("ctfy_rx recorder")
 
 
 class Acknowledging:

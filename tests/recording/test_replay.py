@@ -20,9 +20,9 @@ from ctfy_rx.errors import BadRecording, ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.status import Closed, Idle
 
+from ..support.threads import started
+from ..support.waiting import PATIENCE, until
 from .files import BEGAN, event, written
-
-PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -42,14 +42,11 @@ def ids(events: Any) -> list[int]:
 
 
 def threads() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if each.name == "ctfy_rx replay" and each.is_alive()]
+    return started("ctfy_rx replay")
 
 
 def until_no_thread_is_left() -> None:
-    deadline = time.monotonic() + PATIENCE
-    while threads():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    until(lambda: not threads())
 
 
 def played(stream: EventStream[Any], **options: Any) -> tuple[TestScheduler, list[tuple[float, Any]]]:

@@ -11,7 +11,7 @@ import pytest
 from ctfy_rx.demo.handle import Platform
 from ctfy_rx.relay import Relay
 
-from .nats_server import NatsServer, nats_server
+from ..support.nats_server import NatsServer, nats_server
 
 
 @pytest.fixture

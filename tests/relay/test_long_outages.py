@@ -11,7 +11,7 @@ from ctfy_rx.relay import Limits
 from ctfy_rx.relay.wire import message_id
 from ctfy_rx.status import Late, Open
 
-from .nats_server import until
+from ..support.waiting import until
 from .test_from_nats import event, publish, read
 from .test_relay import heard, ids, stored
 

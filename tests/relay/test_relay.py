@@ -9,7 +9,7 @@ from ctfy_rx.errors import BrokerRefused, ConfigurationError
 from ctfy_rx.relay import Limits, SignalsDropped
 from ctfy_rx.status import Open, Waiting
 
-from .nats_server import until
+from ..support.waiting import until
 
 
 def stored(p):

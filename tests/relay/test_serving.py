@@ -16,7 +16,7 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.relay import NatsSource, PlatformSource, Server
 from ctfy_rx.relay.public import Pseudonyms
 
-from .nats_server import until
+from ..support.waiting import PATIENCE, until
 from .test_from_nats import event, publish
 
 TOKEN = "pt_of-the-relay"
@@ -44,13 +44,13 @@ class Running:
 
     def start(self):
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(PATIENCE)
         return self.server
 
     def stop(self):
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_a_log_that_does_not_answer_keeps_its_listeners_alive_and_then_sends_the
     broker.pause()
     try:
         headers = {"Authorization": f"Bearer {TOKEN}", "Last-Event-ID": "1"}
-        with httpx.stream("GET", f"{server.url}/api/v1/events", headers=headers, timeout=20) as answer:
+        with httpx.stream("GET", f"{server.url}/api/v1/events", headers=headers, timeout=PATIENCE) as answer:
             read = b"".join(answer.iter_raw())
     finally:
         broker.resume()
@@ -250,7 +250,7 @@ def test_who_reads_too_slowly_is_cut_off(broker, serve, monkeypatch):
     server = serve(NatsSource(broker.url))
     big = [Event("note", f'"{"x" * 50_000}"', log_id=n, logged=float(n), origin="log") for n in range(2, 302)]
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.stream("GET", f"{server.url}/api/v1/events", headers=headers, timeout=20) as answer:
+    with httpx.stream("GET", f"{server.url}/api/v1/events", headers=headers, timeout=PATIENCE) as answer:
         assert until(lambda: server.clients == 1)
         publish(broker, *big)
         assert until(lambda: server._ring.end == 301)

@@ -11,7 +11,7 @@ import ctfy_rx
 from ctfy_rx import ConfigurationError
 from ctfy_rx.demo.handle import Platform
 
-from .waiting import until
+from ..support.waiting import until
 
 FRAME = b"event: hello\ndata: {}\n\n"
 

@@ -13,19 +13,19 @@ import ctfy_rx
 from ctfy_rx import ConfigurationError, LoopClosed
 from ctfy_rx.demo.handle import Platform
 
-from .waiting import Background, names, readers, soon, until
+from ..support.threads import readers, started
+from ..support.waiting import PATIENCE, Background, names, soon, until
 
 SILENT = "http://127.0.0.1:9"  # nobody listens there
 
 
 async def test_an_async_consumer_that_comes_first_starts_no_thread(p: Platform):
-    before = set(threading.enumerate())
     async with ctfy_rx.events(p.url) as stream:
         first = asyncio.ensure_future(stream.next_event())
         await soon(lambda: p.connections)
         p.announce("hello")
         assert (await first).event == "announcement_created"
-        assert set(threading.enumerate()) == before
+        assert not started()
 
 
 async def test_callbacks_run_on_the_loop_that_drives(p: Platform):
@@ -72,7 +72,6 @@ async def test_consumers_on_two_loops_share_a_connection(p: Platform):
 
 
 async def test_a_factory_of_async_clients_is_driven_by_the_running_loop(p: Platform):
-    before = set(threading.enumerate())
     stream = ctfy_rx.events(p.url, client_factory=httpx.AsyncClient)
     async with stream:
         heard: list[ctfy_rx.Event] = []
@@ -81,7 +80,7 @@ async def test_a_factory_of_async_clients_is_driven_by_the_running_loop(p: Platf
         p.announce("hello")
         await soon(lambda: heard)
         assert names(heard) == ["announcement_created"]
-        assert set(threading.enumerate()) == before
+        assert not started()
 
 
 async def test_a_factory_of_blocking_clients_is_read_by_a_thread_also_for_async_consumers(p: Platform):
@@ -125,7 +124,7 @@ def lose_the_loop(stream: ctfy_rx.EventStream, *, state: str) -> list[Exception]
         del iterator
 
     asyncio.run(drive())
-    assert failed.wait(5)
+    assert failed.wait(PATIENCE)
     return failures
 
 

@@ -11,7 +11,7 @@ from reactivex.scheduler import EventLoopScheduler
 import ctfy_rx
 from ctfy_rx.demo.handle import Platform
 
-from .waiting import until
+from ..support.waiting import until
 
 
 def test_the_connection_outlives_the_scheduler_of_the_first_subscriber(p: Platform):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from datetime import UTC, datetime
 
 import httpx
@@ -13,7 +12,8 @@ import ctfy_rx
 from ctfy_rx.demo.handle import Platform
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed, LogUnavailable, TokenRefused
 
-from .waiting import soon, until
+from ..support.threads import started
+from ..support.waiting import soon, until
 
 
 @pytest.fixture
@@ -56,10 +56,9 @@ def test_since_and_until_are_inclusive_and_a_cursor_is_not(played: Platform):
 
 
 async def test_a_loop_reads_it_without_a_thread(played: Platform):
-    before = threading.active_count()
     names = []
     async for event in ctfy_rx.history(played.url, token=played.admin_token):
-        assert threading.active_count() == before
+        assert not started()
         names.append(event.log_id)
     assert names == ids(played)
 
@@ -108,7 +107,7 @@ def test_no_platform_at_all_is_a_failed_connection():
 def test_disposing_ends_its_thread(unanswered: str):
     subscription = ctfy_rx.history(unanswered, token="pt_secret").subscribe()
     subscription.dispose()
-    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ctfy_rx")])
+    until(lambda: not started())
 
 
 def test_what_is_no_time_is_refused():

@@ -15,7 +15,8 @@ import ctfy_rx
 from ctfy_rx.demo.handle import Platform
 from ctfy_rx.errors import ConfigurationError, LogUnavailable, TokenRefused
 
-from .waiting import until
+from ..support.threads import started
+from ..support.waiting import until
 
 
 class Log:
@@ -72,7 +73,7 @@ def listen(request: pytest.FixtureRequest) -> Iterator[Listen]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ctfy_rx")])
+    until(lambda: not started())
 
 
 def ids(p: Platform, *, of: str = "") -> list[int]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..servers import CLOSE_DELIMITED, Peer, Server, frame
+from ..support.servers import CLOSE_DELIMITED, Peer, Server, frame
+from ..support.waiting import PATIENCE
 
-PATIENCE = 60.0  # seconds; a process that hangs is what these tests look for
 BEGINNING = """
 import os, signal, sys, threading, time
 import ctfy_rx

@@ -9,7 +9,7 @@ import threading
 import ctfy_rx
 from ctfy_rx.demo.handle import Platform
 
-from .waiting import Background, names, until
+from ..support.waiting import Background, names, until
 
 
 def test_nothing_is_opened_before_somebody_subscribes(p: Platform):

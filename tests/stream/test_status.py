@@ -15,7 +15,8 @@ from ctfy_rx.demo.handle import Platform
 from ctfy_rx.feed import StatusFeed
 from ctfy_rx.iterators import DEFAULT_BUFFER
 
-from .waiting import readers, until
+from ..support.threads import readers
+from ..support.waiting import PATIENCE, until
 
 SILENT = "http://127.0.0.1:9"  # nobody listens there
 
@@ -93,7 +94,7 @@ def test_a_status_subscriber_may_close_the_stream():
     done = threading.Event()
     stream.status.filter(lambda status: status.state == "waiting").subscribe(lambda _: stream.close())
     stream.subscribe(on_completed=done.set)
-    assert done.wait(5)
+    assert done.wait(PATIENCE)
 
 
 def test_a_connection_that_is_left_while_it_opens_does_not_say_later_that_it_is_open(p: Platform):
@@ -129,13 +130,13 @@ def test_close_does_not_wait_for_a_status_subscriber_that_blocks():
     def slow(status: Status) -> None:
         if status.state == "waiting":
             inside.set()
-            go_on.wait(5)
+            go_on.wait(PATIENCE)
         seen.append(status.state)
 
     stream.status.subscribe(slow)
     completed = threading.Event()
     stream.subscribe(on_completed=completed.set)
-    assert inside.wait(5)
+    assert inside.wait(PATIENCE)
     stream.close()
     assert completed.is_set()
     assert seen == ["idle", "connecting"]

@@ -15,7 +15,7 @@ import ctfy_rx
 from ctfy_rx import StreamClosed, testing
 from ctfy_rx.demo.handle import Platform
 
-from .waiting import PATIENCE, Background, names, soon, until
+from ..support.waiting import PATIENCE, Background, names, soon, until
 
 SILENT = "http://127.0.0.1:9"  # nobody listens there
 
@@ -35,7 +35,7 @@ def test_wait_returns_false_after_its_timeout_and_leaves_the_stream_open(p: Plat
         until(lambda: p.connections)
         begun = time.monotonic()
         assert stream.wait(0.05) is False
-        assert 0.05 <= time.monotonic() - begun < 2
+        assert time.monotonic() - begun >= 0.05
         assert p.connections == 1
 
 
@@ -46,7 +46,7 @@ def test_wait_returns_when_a_derived_stream_completes():
 def test_wait_raises_what_the_stream_fails_with():
     refusing = httpx.MockTransport(lambda _: httpx.Response(401))
     with pytest.raises(ctfy_rx.TokenRefused):
-        ctfy_rx.events("http://ctf.example", transport=refusing).wait(5)
+        ctfy_rx.events("http://ctf.example", transport=refusing).wait(PATIENCE)
 
 
 SCRIPT = """
@@ -220,7 +220,7 @@ async def test_a_loop_that_drives_the_stream_cannot_be_blocked_by_iterating_over
 async def test_a_lingering_connection_serves_one_next_event_after_another(p: Platform):
     async with ctfy_rx.events(p.url, linger=10) as stream:
         for title in ("one", "two"):
-            coming = asyncio.create_task(stream.of_event("announcement_created").next_event(timeout=10))
+            coming = asyncio.create_task(stream.of_event("announcement_created").next_event(timeout=PATIENCE))
             await asyncio.to_thread(p.wait_for_connections, 1)
             await soon(lambda: "1 subscribed" in repr(stream))
             await asyncio.to_thread(p.announce, title)

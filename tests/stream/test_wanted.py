@@ -15,7 +15,7 @@ from ctfy_rx.demo.handle import Platform
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.event import Event
 
-from .waiting import Background, names, soon, until
+from ..support.waiting import PATIENCE, Background, names, soon, until
 
 
 def tell(p: Platform, *told: str) -> None:
@@ -82,7 +82,7 @@ def test_of_what_nobody_wants_no_event_is_made_but_it_is_counted(p: Platform, ma
 def test_who_waits_for_the_end_wants_no_events(p: Platform, made: list[str]):
     with ctfy_rx.events(p.url) as stream:
         stream.of_event("alpha").subscribe()
-        waiting = Background(lambda: stream.wait(20))
+        waiting = Background(lambda: stream.wait(PATIENCE))
         until(lambda: p.connections)
         until(lambda: "2 subscribed" in repr(stream))
         tell(p, "alpha", "beta")

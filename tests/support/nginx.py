@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 from typing import Self
 
-from ..platforms import free_port
-from ..servers import authority
-
-PATIENCE = 10.0
+from .ports import own_port
+from .servers import authority
+from .waiting import PATIENCE
 
 CONFIG = """
 daemon off;
@@ -54,7 +53,7 @@ class Nginx:
     ) -> None:
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
-        port = free_port()
+        port = own_port()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self._address = ("127.0.0.1", port)
         if tls:

@@ -11,13 +11,13 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 import trustme
 
-PATIENCE = 5.0
+from .waiting import PATIENCE
 
 OPEN = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 CLOSE_DELIMITED = OPEN + b"Connection: close\r\n\r\n"
@@ -200,14 +200,6 @@ def in_turn(*scripts: Script) -> Script:
         (left.pop(0) if len(left) > 1 else left[0])(peer)
 
     return script
-
-
-@contextmanager
-def closed_port() -> Iterator[int]:
-    """A port that refuses connections, and that nobody else gets meanwhile."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]
 
 
 @functools.cache

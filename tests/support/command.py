@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-PATIENCE = 30.0
-AT_ONCE = 2.0
+from .waiting import PATIENCE
 
 
 class Output:

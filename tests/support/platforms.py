@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,8 +16,10 @@ from typing import Any
 
 import httpx
 
+from .ports import own_port
+from .waiting import PATIENCE
+
 RIGHT_ANSWER = "FLAG{loadtest-correct-answer}"
-PATIENCE = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +41,13 @@ class RealPlatform:
         self.home = home
         self.spec = spec
         self.environment = environment
-        self.port = free_port()
+        self.port = own_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.admin_token = ""
         self.competition_id = ""
         self.challenge_ids: list[str] = []
         self.players: list[RealPlayer] = []
-        self._http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=PATIENCE)
+        self._http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=3 * PATIENCE)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -131,7 +132,7 @@ class RealPlatform:
         return dict(response.json())
 
     def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + 3 * PATIENCE
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 break
@@ -183,10 +184,3 @@ def real_platform(
             yield platform
         finally:
             platform.close()
-
-
-def free_port() -> int:
-    """A port of the loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PATIENCE = 10.0
+from .waiting import PATIENCE
 
 
 @contextmanager

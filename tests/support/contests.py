@@ -11,7 +11,8 @@ import httpx
 
 from ctfy_rx.demo.handle import Platform
 
-from ..platforms import RIGHT_ANSWER, RealPlatform
+from .platforms import RIGHT_ANSWER, RealPlatform
+from .waiting import PATIENCE
 
 TEAMS, CHALLENGES, CACHE = 6, 80, 2.0
 
@@ -31,11 +32,11 @@ class Contest:
 
     def get(self, path: str, token: str | None = None, **params: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        return httpx.get(f"{self.url}/api/v1{path}", headers=headers, params=params, timeout=30.0)
+        return httpx.get(f"{self.url}/api/v1{path}", headers=headers, params=params, timeout=PATIENCE)
 
     def post(self, path: str, body: dict[str, Any], token: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        return httpx.post(f"{self.url}/api/v1{path}", headers=headers, json=body, timeout=30.0)
+        return httpx.post(f"{self.url}/api/v1{path}", headers=headers, json=body, timeout=PATIENCE)
 
     def fresh_challenge(self) -> int:
         """A challenge that no other test has touched, so that tests may run in any order."""

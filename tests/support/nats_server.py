@@ -8,24 +8,12 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..platforms import free_port
-
-PATIENCE = 30.0
-
-
-def until(holds, patience: float = PATIENCE) -> bool:
-    """Wait until `holds()` is true; False where it is not within `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+from .ports import own_port
+from .waiting import until
 
 
 def program() -> str:
@@ -38,7 +26,7 @@ class NatsServer:
     """One server at `url`, with `config` in its file beside what all have."""
 
     def __init__(self, home: Path, config: str = "", *, name: str = "alone") -> None:
-        self.port = free_port()
+        self.port = own_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self.name = name
         self._home = home / name
@@ -105,7 +93,7 @@ def nats_server(config: str = "") -> Iterator[NatsServer]:
 @contextmanager
 def nats_cluster(size: int = 3) -> Iterator[list[NatsServer]]:
     """Servers that hold streams together."""
-    routes = [free_port() for _ in range(size)]
+    routes = [own_port() for _ in range(size)]
     every = ", ".join(f'"nats-route://127.0.0.1:{route}"' for route in routes)
     with tempfile.TemporaryDirectory(prefix="nats-", ignore_cleanup_errors=True) as home:
         servers = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,17 +10,7 @@ from reactivex import Observable, abc
 
 from ctfy_rx.sse import Frame
 
-PATIENCE = 5.0
-
-
-def until(condition: Callable[[], object], patience: float = PATIENCE) -> float:
-    """Wait until `condition()` is true; returns the seconds that it took, fails after `patience`."""
-    started = time.monotonic()
-    while not condition():
-        waited = time.monotonic() - started
-        assert waited < patience, f"{condition} was not met within {patience} s"
-        time.sleep(0.001)
-    return time.monotonic() - started
+from .waiting import PATIENCE, until
 
 
 class Watched:
