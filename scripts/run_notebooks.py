@@ -1,6 +1,6 @@
 """Run the notebooks from top to bottom and keep what they show.
 
-    python scripts/run_notebooks.py [notebooks/1_first_stream.ipynb ...]
+    python scripts/run_notebooks.py [notebooks/01-first-stream.ipynb ...]
 
 What belongs to this machine and this run is left out of the files: addresses with their ports, paths, times.
 """
