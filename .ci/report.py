@@ -22,9 +22,10 @@ def main(folders: list[Path]) -> None:
     for folder in folders:
         alone = folder / "passed-only-alone"
         if alone.exists():
-            print(f"\npassed only alone: {', '.join(alone.read_text().splitlines())} ({folder.stem})")
+            print(report(folder / "all.log"))
+            print(f"passed only alone: {', '.join(alone.read_text().splitlines())} ({folder.stem})")
         else:
-            print(reports(folder), end="")
+            print(report(folder / "alone.log") or report(folder / "all.log"), end="")
 
 
 def durations(folder: Path) -> list[tuple[float, str]]:
@@ -40,14 +41,11 @@ def name_of(test: ElementTree.Element) -> str:
     return f"{test.get('classname')}::{test.get('name')}"
 
 
-def reports(folder: Path) -> str:
-    """pytest's reports of what failed, of the last run that there was."""
-    for log in (folder / "alone.log", folder / "all.log"):
-        if log.exists():
-            lines = log.read_text(errors="replace").splitlines()
-            begins = [at for at, line in enumerate(lines) if line.strip("= ") in ("FAILURES", "ERRORS")]
-            return "\n".join(["", *lines[begins[0] :], ""]) if begins else ""
-    return ""
+def report(log: Path) -> str:
+    """pytest's reports of what failed; none where there is no log, or nothing failed."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    begins = [at for at, line in enumerate(lines) if line.strip("= ") in ("FAILURES", "ERRORS")]
+    return "\n".join(["", *lines[begins[0] :], ""]) if begins else ""
 
 
 if __name__ == "__main__":
