@@ -362,7 +362,7 @@ def log(rows: str) -> dict[str, float]:
 
     import ctfy_rx
     from ctfy_rx.ledger import OVERLAP
-    from tests.platforms import real_platform
+    from tests.support.platforms import real_platform
 
     frame_at, reads, waited = 0.0, list[float](), list[float]()
     heard, opened = threading.Event(), threading.Event()

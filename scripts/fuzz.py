@@ -25,7 +25,7 @@ LARGEST_RETRY = 10**300  # a longer one is no number for us
 def decoder_test() -> Callable[[bytes], object]:
     """Compares one input with the reference."""
     sse = importlib.import_module("ctfy_rx.sse")
-    reference = importlib.import_module("tests.reference_decoder")
+    reference = importlib.import_module("tests.support.reference_decoder")
 
     def test(data: bytes) -> None:
         step, stream = 1 + (data[0] if data else 0), data[1:]

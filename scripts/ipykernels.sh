@@ -10,7 +10,7 @@ for version in "${@:-6.29.5 7.1.0 7.4.0}"; do
   for each in $version; do
     [ -x "$home/$each/bin/pytest" ] || {
       python3 -m venv "$home/$each"
-      "$home/$each/bin/pip" install -q "ipykernel==$each" nbclient -e '.[cli,demo]' pytest pytest-asyncio pytest-timeout
+      "$home/$each/bin/pip" install -q "ipykernel==$each" nbclient -e '.[cli,demo]' hypothesis pytest pytest-asyncio pytest-timeout
     }
     echo "ipykernel $each"
     "$home/$each/bin/pytest" -q -p no:cacheprovider tests/notebook/test_kernel.py
