@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
@@ -48,7 +48,7 @@ class Running:
         return self.server
 
     def stop(self):
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # it has ended, and its loop is closed
             self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join(PATIENCE)
 
