@@ -39,6 +39,8 @@ def clear_the_environment() -> None:
         "FORCE_COLOR",
         "TTY_COMPATIBLE",
         "PYTEST_ADDOPTS",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONUNBUFFERED",
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
     ):

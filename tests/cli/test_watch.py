@@ -14,6 +14,7 @@ import pytest
 from ctfy_rx import demo
 from ctfy_rx.demo.handle import Platform
 
+from ..support.children import Child
 from ..support.command import Command, arguments, environment, finished, running
 from ..support.ports import own_port
 from ..support.waiting import PATIENCE, until
@@ -133,7 +134,7 @@ def test_ctrl_c_ends_at_once_while_it_waits_to_reconnect(bare: dict[str, str]):
 
 
 def test_ctrl_c_ends_at_once_while_the_reader_of_the_pipe_sleeps(platform: Platform, admin: dict[str, str]):
-    process = subprocess.Popen(arguments("watch"), env=admin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = Child(arguments("watch"), env=admin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
     assert process.stderr
     with process:
@@ -147,7 +148,7 @@ def test_ctrl_c_ends_at_once_while_the_reader_of_the_pipe_sleeps(platform: Platf
 
 
 def test_a_reader_that_has_gone_is_a_quiet_end(platform: Platform, admin: dict[str, str]):
-    process = subprocess.Popen(arguments("watch"), env=admin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = Child(arguments("watch"), env=admin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
     assert process.stderr
     with process:
@@ -161,7 +162,7 @@ def test_a_reader_that_has_gone_is_a_quiet_end(platform: Platform, admin: dict[s
 
 def test_a_full_disk_is_one_sentence(platform: Platform, admin: dict[str, str]):
     with Path("/dev/full").open("wb") as full:
-        process = subprocess.Popen(arguments("watch"), env=admin, stdout=full, stderr=subprocess.PIPE)
+        process = Child(arguments("watch"), env=admin, stdout=full, stderr=subprocess.PIPE)
         assert process.stderr
         with process:
             assert process.stderr.readline().startswith(b"connected to ")
@@ -308,7 +309,7 @@ def test_no_amount_is_wrong_usage(words: list[str], admin: dict[str, str]):
 
 def test_standard_output_that_is_closed_breaks_nothing(platform: Platform, admin: dict[str, str]):
     script = f'exec "{sys.executable}" -m ctfy_rx.cli watch --count 1 >&-'
-    process = subprocess.Popen(["/bin/sh", "-c", script], env=admin, stderr=subprocess.PIPE)
+    process = Child(["/bin/sh", "-c", script], env=admin, stderr=subprocess.PIPE)
     assert process.stderr
     with process:
         assert process.stderr.readline().startswith(b"connected to ")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from ..support.children import Child
 from ..support.servers import CLOSE_DELIMITED, Peer, Script, Server, frame, redirect, reply, sends
 from ..support.waiting import PATIENCE, until
 
@@ -99,7 +100,7 @@ def test_the_command_line_shows_no_token_in_its_output_nor_in_the_list_of_proces
     command = [sys.executable, "-m", "ctfy_rx.cli", "watch", "--token-file", str(file)]
     with Server(sends(stay=True)) as server:
         env = {name: value for name, value in os.environ.items() if not name.startswith("CTFY")}
-        with subprocess.Popen(
+        with Child(
             [*command, "--platform-url", server.url],
             env=env,
             stdout=subprocess.PIPE,

@@ -21,6 +21,7 @@ from ctfy_rx.demo.script import Unknown
 from ctfy_rx.demo.stage import Stage
 from ctfy_rx.errors import MissingExtra
 
+from ..support.children import Child
 from ..support.threads import started
 from ..support.waiting import PATIENCE, until
 from .wire import Frame, frame, stream
@@ -452,9 +453,7 @@ def test_serving_in_the_foreground_hands_over_the_platform_and_ends_with_the_int
 
 def test_serving_goes_on_until_ctrl_c():
     program = "from ctfy_rx import demo; demo.serve(port=0, ready=lambda p: print(p.url, flush=True))"
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as serving:
+    with Child([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as serving:
         assert serving.stdout is not None
         url = serving.stdout.readline().decode().strip()
         with stream(url) as chunks:

@@ -27,6 +27,7 @@ from ctfy_rx.lines import Header, to_line
 from ctfy_rx.receipts import Receipt, Receipts
 from ctfy_rx.recorder import Recorder
 
+from ..support.children import Child
 from ..support.servers import Peer, Server
 from ..support.threads import started
 from ..support.waiting import PATIENCE, until
@@ -151,7 +152,7 @@ def test_a_recorder_that_is_killed_time_and_again_leaves_no_hole(p: Platform, tm
     command = [sys.executable, "-c", textwrap.dedent(RECORDER), p.url, p.admin_token, str(path)]
     for number in range(2):
         before = len(ids(path)) if number else 0
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as recorder:
+        with Child(command, stderr=subprocess.DEVNULL) as recorder:
             until(lambda number=number: p.opened > number)
             p.solve(team=number, challenge=0)
             until(lambda before=before: len(ids(path)) > before)

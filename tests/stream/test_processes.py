@@ -181,7 +181,7 @@ stream = ctfy_rx.events(sys.argv[1])
 while len(threading.enumerate()) > 1:
     time.sleep(0.01)
 child = os.fork()
-print(next(iter(stream)).event, flush=True)
+os.write(1, next(iter(stream)).event.encode() + bytes([10]))  # in one piece: both write to one pipe
 if not child:
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0

@@ -15,6 +15,7 @@ import ctfy_rx
 from ctfy_rx import StreamClosed, testing
 from ctfy_rx.demo.handle import Platform
 
+from ..support.children import Child
 from ..support.waiting import PATIENCE, Background, names, soon, until
 
 SILENT = "http://127.0.0.1:9"  # nobody listens there
@@ -71,8 +72,8 @@ print("returned", stream.wait(), stream.status.current.state)
 
 
 def test_ctrl_c_ends_wait_and_closes_the_stream(p: Platform):
-    script = subprocess.Popen([sys.executable, "-c", SCRIPT, p.url], stdout=subprocess.PIPE, text=True)
-    printed, _ = script.communicate(timeout=PATIENCE)
+    with Child([sys.executable, "-c", SCRIPT, p.url], stdout=subprocess.PIPE, text=True) as script:
+        printed, _ = script.communicate(timeout=PATIENCE)
     assert printed.splitlines() == ["completed", "returned True closed"]
     assert script.returncode == 0
     until(lambda: p.connections == 0)
