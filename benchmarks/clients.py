@@ -97,9 +97,9 @@ def ours_data(url: str, count: int) -> None:
 
 def ours_plain(url: str, count: int) -> None:
     """Without the joining of chunks, as over a transport that is not httpcore's."""
-    import ctfy_rx.connection
+    import ctfy_rx.connection.frames
 
-    ctfy_rx.connection.join_chunks = lambda _: None
+    ctfy_rx.connection.frames.join_chunks = lambda _: None
     ours(url, count)
 
 
@@ -256,7 +256,7 @@ def floor_httpx_joined(url: str, count: int) -> None:
     """httpx alone, with our joining of chunks below it."""
     import httpx
 
-    from ctfy_rx.network import join_chunks
+    from ctfy_rx.connection.joined_reads import join_chunks
 
     with httpx.Client(timeout=None) as client:
         join_chunks(client)

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from ctfy_rx import demo
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 from tests.notebook.lab import lab
 
 BEGIN = """

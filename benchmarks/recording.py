@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 import reactivex
 
 import ctfy_rx
-from ctfy_rx.alarm import Alarm
 from ctfy_rx.event import Event
-from ctfy_rx.lines import from_line
 from ctfy_rx.operators import record
+from ctfy_rx.recording.lines import from_line
+from ctfy_rx.threads.waiting import Alarm
 
 FRAMES = Path(__file__).parent.parent / "tests" / "data" / "admin.sse"
 BEGAN = 1_764_000_000.0

@@ -18,8 +18,9 @@ import typing
 
 from ctfy_rx import operators
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.connection import Frames, frames
+from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.contest.values import Instance, Scoreboard, Service, Standing
+from ctfy_rx.delivery.iterators import to_async_iter, to_iter
 from ctfy_rx.errors import (
     BadRecording,
     BadRedirect,
@@ -45,18 +46,17 @@ from ctfy_rx.errors import (
     TooManyStreams,
 )
 from ctfy_rx.event import Event
-from ctfy_rx.events import events
-from ctfy_rx.history import history
-from ctfy_rx.iterators import to_async_iter, to_iter
 from ctfy_rx.operators.suspicion import Burst
 from ctfy_rx.reconnect import is_transient
-from ctfy_rx.recording import Recording
-from ctfy_rx.replay import replay
+from ctfy_rx.recording.recording import Recording
+from ctfy_rx.recording.table import Events
 from ctfy_rx.sse import Frame, FrameDecoder
 from ctfy_rx.stats import Stats
 from ctfy_rx.status import Closed, Connecting, Dropped, Gap, Idle, Lagging, Late, Open, Status, Waiting
-from ctfy_rx.stream import EventStream
-from ctfy_rx.table import Events
+from ctfy_rx.stream.events import events
+from ctfy_rx.stream.history import history
+from ctfy_rx.stream.replay import replay
+from ctfy_rx.stream.stream import EventStream
 
 if typing.TYPE_CHECKING:
     from ctfy_rx.relay import from_nats

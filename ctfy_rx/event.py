@@ -11,8 +11,8 @@ import msgspec
 from typing_extensions import TypeVar
 
 from ctfy_rx.catalogue import PAYLOADS, Payload
-from ctfy_rx.markup import Html, element, page, table
 from ctfy_rx.sse import Frame
+from ctfy_rx.text.html import Html, element, page, table
 
 __all__ = ["Event", "Origin", "is_event"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ctfy_rx.demo.handle import Platform
+    from ctfy_rx.demo.running import Platform
 
 __all__ = ["ctfy_platform"]
 

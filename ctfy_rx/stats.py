@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from ctfy_rx.markup import element, page, table
 from ctfy_rx.reconnect import Session
 from ctfy_rx.status import Closed, Connecting, Gap, Idle, Open, Status, Waiting
+from ctfy_rx.text.html import element, page, table
 
 __all__ = ["Counters", "Stats"]
 

@@ -33,7 +33,7 @@ from ctfy_rx.catalogue import (
 )
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.event import Event
-from ctfy_rx.stream import EventStream
+from ctfy_rx.stream.stream import EventStream
 
 __all__ = [
     "MOMENT",

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, cast
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.event import Event
-from ctfy_rx.plain import plain, short
 from ctfy_rx.sentences import FIRST_BLOOD, FOUND_A_FLAG, OWN, SENTENCES, Sentence
+from ctfy_rx.text.printable import plain, short
 
 __all__ = ["Words", "duration", "in_words"]
 

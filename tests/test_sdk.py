@@ -8,7 +8,7 @@ import pytest
 from ctfy.sdk import PlatformClient
 
 import ctfy_rx
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from .support.waiting import Background, until
 

@@ -10,7 +10,7 @@ from reactivex.testing import ReactiveTest, TestScheduler
 
 from ctfy_rx import Closed, ConfigurationError, ConnectionFailed, Event, Idle, Open, Status
 from ctfy_rx.catalogue import PAYLOADS, FlagCorrect, Payload
-from ctfy_rx.stream import EventStream
+from ctfy_rx.stream.stream import EventStream
 from ctfy_rx.testing import (
     MOMENT,
     achievement,

@@ -13,7 +13,7 @@ from ctfy_rx.cli.checks import Check, Result
 from ctfy_rx.cli.examination import Examination, Limits
 from ctfy_rx.cli.screen import Screen
 from ctfy_rx.cli.settings import Target
-from ctfy_rx.plain import json_safe
+from ctfy_rx.text.printable import json_safe
 
 __all__ = ["as_line", "as_object", "doctor"]
 

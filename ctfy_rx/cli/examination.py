@@ -30,14 +30,14 @@ from ctfy_rx.cli.verdicts import (
     version_in,
     who,
 )
-from ctfy_rx.connection import frames
+from ctfy_rx.connection.frames import frames
+from ctfy_rx.connection.redaction import Secrets
+from ctfy_rx.connection.request import api_root, bare, resolve, without_token
+from ctfy_rx.connection.rest import Answer, Get, Root, Steps, ThreadRest
 from ctfy_rx.errors import ConnectionTimedOut
-from ctfy_rx.plain import short
-from ctfy_rx.platform import Identity, Log, identify, server_time
+from ctfy_rx.platform.questions import Identity, Log, identify, server_time
 from ctfy_rx.reconnect import Session
-from ctfy_rx.redaction import Secrets
-from ctfy_rx.request import api_root, bare, resolve, without_token
-from ctfy_rx.rest import Answer, Get, Root, Steps, ThreadRest
+from ctfy_rx.text.printable import short
 
 __all__ = ["Examination", "Limits"]
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ctfy_rx.connection import Frames
+from ctfy_rx.connection.frames import Frames
 
 __all__ = ["Listening"]
 

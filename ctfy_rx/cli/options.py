@@ -11,11 +11,11 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from ctfy_rx.cli.filters import NAMED, Selection, selection
 from ctfy_rx.cli.relaying import Place
-from ctfy_rx.cli.selection import NAMED, Selection, selection
 from ctfy_rx.cli.template import Template
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.since import Since, check_since
+from ctfy_rx.platform.since import Since, check_since
 
 __all__ = [
     "Age",

@@ -18,9 +18,9 @@ from ctfy_rx.cli.render import as_status
 from ctfy_rx.cli.screen import Screen
 from ctfy_rx.cli.settings import Target
 from ctfy_rx.cli.watching import View, show
-from ctfy_rx.doorbell import LogOption
-from ctfy_rx.plain import plain
-from ctfy_rx.since import Since
+from ctfy_rx.platform.doorbell import LogOption
+from ctfy_rx.platform.since import Since
+from ctfy_rx.text.printable import plain
 
 __all__ = ["Play", "Take", "play", "record"]
 

@@ -13,9 +13,9 @@ from ctfy_rx import Closed, Connecting, Dropped, Idle, Open, Status
 from ctfy_rx.cli.render import as_status
 from ctfy_rx.cli.screen import Screen
 from ctfy_rx.cli.settings import Target
-from ctfy_rx.loop import together
+from ctfy_rx.platform.since import Since
 from ctfy_rx.relay import PUBLIC, Limits, NatsSource, PlatformSource, Relay, Server
-from ctfy_rx.since import Since
+from ctfy_rx.threads.loops import together
 
 __all__ = ["Place", "Plan", "relay"]
 

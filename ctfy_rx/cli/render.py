@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ctfy_rx import Closed, Connecting, Event, Idle, Open, Status, Waiting
 from ctfy_rx import Gap as Missing
-from ctfy_rx.plain import json_safe, plain
+from ctfy_rx.text.printable import json_safe, plain
 from ctfy_rx.wording import in_words
 
 __all__ = ["as_json", "as_sentence", "as_status", "as_text"]

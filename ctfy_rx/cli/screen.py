@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ctfy_rx.errors import CtfyRxError
-from ctfy_rx.plain import plain
+from ctfy_rx.text.printable import plain
 
 __all__ = ["Line", "OutputError", "Screen", "is_terminal", "when_nobody_reads"]
 

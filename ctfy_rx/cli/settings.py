@@ -19,8 +19,8 @@ from typing import Any, cast
 
 import httpx
 
+from ctfy_rx.connection.request import bare, origin, resolve
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.request import bare, origin, resolve
 
 __all__ = ["Login", "Logins", "Target", "saved_logins", "target"]
 

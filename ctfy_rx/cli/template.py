@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ctfy_rx import Event
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.plain import short
+from ctfy_rx.text.printable import short
 
 __all__ = ["Template", "fields_of"]
 

@@ -9,6 +9,8 @@ import httpx
 
 from ctfy_rx.cli.checks import Finding, failed
 from ctfy_rx.cli.listening import Listening
+from ctfy_rx.connection.request import bare
+from ctfy_rx.connection.rest import Answer
 from ctfy_rx.errors import (
     BadRedirect,
     CertificateRejected,
@@ -20,10 +22,8 @@ from ctfy_rx.errors import (
     TokenRefused,
     TooManyStreams,
 )
-from ctfy_rx.plain import short
-from ctfy_rx.platform import Identity, told_version
-from ctfy_rx.request import bare
-from ctfy_rx.rest import Answer
+from ctfy_rx.platform.questions import Identity, told_version
+from ctfy_rx.text.printable import short
 
 __all__ = [
     "BASE_URL",

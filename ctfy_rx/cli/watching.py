@@ -13,14 +13,14 @@ import reactivex
 from rich.text import Text
 
 from ctfy_rx import Closed, Dropped, Event, EventStream, Status, StreamClosed, events, to_iter
-from ctfy_rx.cli.acting import Action, Maker
+from ctfy_rx.cli.actions import Action, Maker
+from ctfy_rx.cli.filters import Selection
 from ctfy_rx.cli.render import as_json, as_status, as_text
 from ctfy_rx.cli.screen import Screen, is_terminal, when_nobody_reads
-from ctfy_rx.cli.selection import Selection
 from ctfy_rx.cli.settings import Target
-from ctfy_rx.doorbell import LogOption
+from ctfy_rx.platform.doorbell import LogOption
+from ctfy_rx.platform.since import Since
 from ctfy_rx.sentences import COUNTERS
-from ctfy_rx.since import Since
 
 __all__ = ["View", "show", "watch"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
-from ctfy_rx.turns import Turns
+from ctfy_rx.threads.turns import Turns
 
 __all__ = ["alongside"]
 

@@ -16,11 +16,11 @@ from ctfy_rx.contest.questions import instance
 from ctfy_rx.contest.refreshing import refreshed
 from ctfy_rx.contest.values import Instance
 from ctfy_rx.errors import InstanceFailed
-from ctfy_rx.pipeline import Pipeline
+from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.status import Open
 
 if TYPE_CHECKING:
-    from ctfy_rx.stream import EventStream
+    from ctfy_rx.stream.stream import EventStream
 
 __all__ = ["Box"]
 

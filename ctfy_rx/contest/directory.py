@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ctfy_rx.connection.rest import Steps
 from ctfy_rx.contest.questions import items
 from ctfy_rx.errors import HttpError, TokenRefused
 from ctfy_rx.event import Event
-from ctfy_rx.platform import Identity, identify
+from ctfy_rx.platform.questions import Identity, identify
 from ctfy_rx.reconnect import is_transient
-from ctfy_rx.rest import Steps
 
 __all__ = ["Directory", "changes_names", "contest_of", "look_up", "running_contests"]
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 from typing_extensions import override
 
+from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.errors import StreamClosed
-from ctfy_rx.iterators import AsyncItems, Items
 
 __all__ = ["Eventual"]
 

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from ctfy_rx.hub import complete
-from ctfy_rx.strand import deliver, end
+from ctfy_rx.delivery.hub import complete
+from ctfy_rx.delivery.slow_subscriber import deliver, end
 
 __all__ = ["isolated"]
 

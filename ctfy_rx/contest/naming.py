@@ -11,7 +11,7 @@ from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposab
 
 from ctfy_rx.contest.directory import Directory, changes_names, contest_of
 from ctfy_rx.event import Event
-from ctfy_rx.turns import Turns
+from ctfy_rx.threads.turns import Turns
 
 __all__ = ["LookUp", "Names", "named"]
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from ctfy_rx.answer import refusal
 from ctfy_rx.catalogue import FlagCorrect
+from ctfy_rx.connection.answers import refusal
+from ctfy_rx.connection.rest import Answer, Get, Steps
 from ctfy_rx.contest.values import Instance, Scoreboard, Service, Standing
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.bloods import Blood, Bloods, Honour, key_of
-from ctfy_rx.platform import server_time
-from ctfy_rx.rest import Answer, Get, Steps
+from ctfy_rx.platform.questions import server_time
 
 __all__ = [
     "Json",

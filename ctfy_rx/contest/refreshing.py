@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
-from ctfy_rx.turns import Turns
+from ctfy_rx.threads.turns import Turns
 
 __all__ = ["CACHE", "FLOOR", "refreshed"]
 

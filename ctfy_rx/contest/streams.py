@@ -16,6 +16,7 @@ from typing_extensions import TypeVar
 
 from ctfy_rx import operators as op
 from ctfy_rx.catalogue import AnnouncementCreated, FlagCorrect, FlagWrong, ForeignAnswerSubmitted, Payload
+from ctfy_rx.connection.rest import Steps
 from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.bloods import drawn, fates
 from ctfy_rx.contest.boards import Boards
@@ -29,17 +30,16 @@ from ctfy_rx.contest.refreshing import CACHE, refreshed
 from ctfy_rx.contest.values import Scoreboard, Standing
 from ctfy_rx.errors import ConfigurationError, HttpError, NeedsAdmin, TokenRefused
 from ctfy_rx.event import Event
-from ctfy_rx.fluent import ItemKeeping
 from ctfy_rx.operators.bloods import Bloods, Honour
 from ctfy_rx.operators.of_event import named as named_like
 from ctfy_rx.operators.suspicion import Burst, team_key
-from ctfy_rx.pipeline import Pipeline
-from ctfy_rx.platform import Identity, identify
-from ctfy_rx.rest import Steps
+from ctfy_rx.pipeline.fluent import ItemKeeping
+from ctfy_rx.pipeline.pipeline import Pipeline
+from ctfy_rx.platform.questions import Identity, identify
 from ctfy_rx.status import Dropped, Gap, Open, Status
 
 if TYPE_CHECKING:
-    from ctfy_rx.stream import EventStream
+    from ctfy_rx.stream.stream import EventStream
 
 __all__ = ["ContestStreams"]
 

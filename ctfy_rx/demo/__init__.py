@@ -17,11 +17,11 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ctfy_rx.alarm import Alarm
 from ctfy_rx.errors import MissingExtra
+from ctfy_rx.threads.waiting import Alarm
 
 if TYPE_CHECKING:
-    from ctfy_rx.demo.handle import Platform
+    from ctfy_rx.demo.running import Platform
 
 __all__ = ["platform", "serve"]
 
@@ -68,7 +68,7 @@ def platform(
     """
     if not all(map(find_spec, ("starlette", "uvicorn"))):
         raise MissingExtra("demo", "The demo platform")
-    from ctfy_rx.demo.handle import Platform, Settings  # noqa: PLC0415 - needs the extra
+    from ctfy_rx.demo.running import Platform, Settings  # noqa: PLC0415 - needs the extra
 
     return Platform(
         Settings(

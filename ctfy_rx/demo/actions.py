@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ctfy_rx.demo.cast import Challenge, Player
+from ctfy_rx.demo.teams import Challenge, Player
 
 __all__ = [
     "Achieve",

@@ -9,7 +9,7 @@ from starlette.routing import Mount
 from ctfy_rx.demo import access
 from ctfy_rx.demo.caller_routes import CallerRoutes
 from ctfy_rx.demo.contest_routes import ContestRoutes
-from ctfy_rx.demo.stage import Stage
+from ctfy_rx.demo.happenings import Stage
 
 __all__ = ["make_app"]
 

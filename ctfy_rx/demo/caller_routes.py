@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from ctfy_rx.demo import access, views
 from ctfy_rx.demo.access import ApiError, page
-from ctfy_rx.demo.cast import Challenge, Player
-from ctfy_rx.demo.hub import Hub, Listener
-from ctfy_rx.demo.stage import RIGHT_ANSWER, Stage
+from ctfy_rx.demo.happenings import RIGHT_ANSWER, Stage
+from ctfy_rx.demo.listeners import Hub, Listener
 from ctfy_rx.demo.state import Instance, Row, State
+from ctfy_rx.demo.teams import Challenge, Player
 
 __all__ = ["CallerRoutes"]
 

@@ -23,7 +23,7 @@ from ctfy_rx.demo.actions import (
     Stop,
     Wrong,
 )
-from ctfy_rx.demo.cast import Cast, Challenge, Player, Team, make_cast
+from ctfy_rx.demo.teams import Cast, Challenge, Player, Team, make_cast
 
 __all__ = ["RUSH", "THREE_HOURS", "contest"]
 

@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from ctfy_rx.demo import access, standings, views
 from ctfy_rx.demo.access import ApiError, page
-from ctfy_rx.demo.cast import Player, Team
 from ctfy_rx.demo.state import State
+from ctfy_rx.demo.teams import Player, Team
 
 __all__ = ["ContestRoutes"]
 

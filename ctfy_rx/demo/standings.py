@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from ctfy_rx.demo import views
-from ctfy_rx.demo.cast import Challenge, Team
 from ctfy_rx.demo.state import State
+from ctfy_rx.demo.teams import Challenge, Team
 
 __all__ = ["Cached", "breakdown", "scoreboard"]
 

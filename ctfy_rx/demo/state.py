@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ctfy_rx.demo.cast import Cast, Challenge, Player, Team
+from ctfy_rx.demo.teams import Cast, Challenge, Player, Team
 
 __all__ = ["Announcement", "Instance", "Row", "Solve", "State", "Submission", "Token"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from ctfy_rx.demo.cast import Challenge, Player, Team
 from ctfy_rx.demo.state import Announcement, Instance, Row, Solve, State, Submission
+from ctfy_rx.demo.teams import Challenge, Player, Team
 
 __all__ = ["activity", "announcement", "challenge", "competition", "instance", "me", "roster", "team", "text"]
 

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import reactivex
 
-from ctfy_rx.plain import short
+from ctfy_rx.text.printable import short
 
 __all__ = ["blamed"]
 

@@ -7,9 +7,9 @@ from typing import Any
 from typing_extensions import override
 
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.markup import Html, element, table
 from ctfy_rx.notebook.tally import Attempts, Tally, Team
 from ctfy_rx.notebook.view import Grid, View
+from ctfy_rx.text.html import Html, element, table
 
 __all__ = ["HeatMap"]
 

@@ -8,14 +8,14 @@ from typing import Any, Protocol, runtime_checkable
 from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
-from ctfy_rx.alarm import Alarm, wait_for
 from ctfy_rx.errors import CtfyRxError
-from ctfy_rx.markup import Html
 from ctfy_rx.notebook.blame import blamed
 from ctfy_rx.notebook.picture import Picture, Place
 from ctfy_rx.notebook.view import Grid, View
 from ctfy_rx.stats import Stats
 from ctfy_rx.status import Connecting, Open, Status
+from ctfy_rx.text.html import Html
+from ctfy_rx.threads.waiting import Alarm, wait_for
 
 __all__ = ["LiveView", "Watched"]
 

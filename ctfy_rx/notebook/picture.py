@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from ctfy_rx.markup import Html, element, page
 from ctfy_rx.notebook.view import Grid
+from ctfy_rx.text.html import Html, element, page
 
 __all__ = ["Bundle", "Picture", "Place", "Stoppable"]
 

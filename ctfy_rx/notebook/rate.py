@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.markup import Html, element
 from ctfy_rx.notebook.view import Grid, View
+from ctfy_rx.text.html import Html, element
 
 __all__ = ["EventRate"]
 

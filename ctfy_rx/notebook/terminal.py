@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ctfy_rx.errors import MissingExtra
 from ctfy_rx.notebook.picture import Picture, Stoppable
-from ctfy_rx.plain import plain
+from ctfy_rx.text.printable import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

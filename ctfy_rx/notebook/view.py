@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from ctfy_rx.markup import Html, table
-from ctfy_rx.plain import plain
+from ctfy_rx.text.html import Html, table
+from ctfy_rx.text.printable import plain
 
 __all__ = ["Grid", "View"]
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from typing_extensions import override
 
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.markup import Html, element, table
 from ctfy_rx.notebook.view import Grid, View
+from ctfy_rx.text.html import Html, element, table
 
 __all__ = ["Board", "Ranked", "ScoreWall"]
 

@@ -14,7 +14,7 @@ from ctfy_rx.catalogue import FlagCorrect
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import of_event
-from ctfy_rx.turns import Turns
+from ctfy_rx.threads.turns import Turns
 
 __all__ = ["Blood", "Bloods", "Honour", "Seed", "first_bloods", "key_of"]
 

@@ -12,7 +12,7 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable
 from reactivex.scheduler import TimeoutScheduler
 
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.turns import Turns
+from ctfy_rx.threads.turns import Turns
 
 __all__ = ["rate"]
 

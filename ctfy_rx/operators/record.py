@@ -10,9 +10,9 @@ from reactivex import Observable, abc, compose
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from ctfy_rx.event import Event
-from ctfy_rx.lines import Header
 from ctfy_rx.operators.share import share
-from ctfy_rx.recorder import EVERY, Recorder, receipts_of
+from ctfy_rx.recording.lines import Header
+from ctfy_rx.recording.recorder import EVERY, Recorder, receipts_of
 
 __all__ = ["record"]
 

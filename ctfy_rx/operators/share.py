@@ -16,10 +16,10 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 from reactivex.scheduler import TimeoutScheduler
 
-from ctfy_rx.buffer import Drops
-from ctfy_rx.hub import Hub, complete
-from ctfy_rx.receipts import Receipts
-from ctfy_rx.routes import Wants, all_alike
+from ctfy_rx.delivery.buffer import Drops
+from ctfy_rx.delivery.hub import Hub, complete
+from ctfy_rx.delivery.interests import Wants, all_alike
+from ctfy_rx.delivery.receipts import Receipts
 
 __all__ = ["Choice", "Shared", "share"]
 

@@ -16,11 +16,11 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.errors import BrokerRefused, ConfigurationError, ConnectionFailed, CtfyRxError, MissingExtra
-from ctfy_rx.loop import ended
 from ctfy_rx.reconnect import Backoff, is_transient
-from ctfy_rx.redaction import Secrets
 from ctfy_rx.status import Connecting, Status, Waiting
+from ctfy_rx.threads.loops import ended
 
 __all__ = ["DEFAULT_URL", "Broker", "Connection"]
 

@@ -9,19 +9,19 @@ from typing import Any, get_args
 from reactivex import Observable, abc
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.connection import loop_of
+from ctfy_rx.connection.frames import loop_of
+from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import named
-from ctfy_rx.pipeline import Tell
-from ctfy_rx.receipts import Receipts
+from ctfy_rx.pipeline.pipeline import Tell
+from ctfy_rx.platform.since import Since, check_since
 from ctfy_rx.reconnect import Backoff
 from ctfy_rx.relay.broker import DEFAULT_URL, Broker
 from ctfy_rx.relay.journal import STREAM
 from ctfy_rx.relay.reading import Pace, Start, Wish
 from ctfy_rx.relay.threads import Observer, OnLoop, OnThreads, Work
-from ctfy_rx.since import Since, check_since
-from ctfy_rx.stream import EventStream
+from ctfy_rx.stream.stream import EventStream
 
 __all__ = ["from_nats"]
 

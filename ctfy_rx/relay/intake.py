@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from ctfy_rx.catalogue import Payload
+from ctfy_rx.delivery.status_feed import StatusFeed
 from ctfy_rx.errors import CtfyRxError
 from ctfy_rx.event import Event
-from ctfy_rx.feed import StatusFeed
-from ctfy_rx.loop import LoopScheduler
-from ctfy_rx.stream import EventStream
+from ctfy_rx.stream.stream import EventStream
+from ctfy_rx.threads.loops import LoopScheduler
 
 __all__ = ["Intake"]
 

@@ -21,20 +21,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ctfy_rx.catalogue import Payload
+from ctfy_rx.delivery.status_feed import StatusFeed
 from ctfy_rx.errors import ConfigurationError, CtfyRxError
 from ctfy_rx.event import Event
-from ctfy_rx.events import events
-from ctfy_rx.feed import StatusFeed
-from ctfy_rx.loop import together
+from ctfy_rx.platform.since import Since, check_since
 from ctfy_rx.reconnect import Backoff
 from ctfy_rx.relay.broker import Broker, Connection
 from ctfy_rx.relay.intake import Intake
 from ctfy_rx.relay.journal import STREAM, Journal, Last, Limits
 from ctfy_rx.relay.sending import Sending
 from ctfy_rx.relay.wire import message_id
-from ctfy_rx.since import Since, check_since
 from ctfy_rx.status import Closed, Dropped, Open
-from ctfy_rx.stream import EventStream
+from ctfy_rx.stream.events import events
+from ctfy_rx.stream.stream import EventStream
+from ctfy_rx.threads.loops import together
 
 if TYPE_CHECKING:
     from nats.js.api import PubAck

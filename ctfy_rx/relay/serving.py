@@ -16,11 +16,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed, MissingExtra
-from ctfy_rx.loop import LoopScheduler
 from ctfy_rx.relay.public import Pseudonyms
 from ctfy_rx.relay.replaying import Replay
 from ctfy_rx.relay.ring import Ring, Served
 from ctfy_rx.relay.sources import Source
+from ctfy_rx.threads.loops import LoopScheduler
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -10,13 +10,13 @@ from reactivex import operators as ops
 
 from ctfy_rx.errors import CtfyRxError
 from ctfy_rx.event import Event
-from ctfy_rx.events import events
-from ctfy_rx.history import history
 from ctfy_rx.ledger import Cursor
 from ctfy_rx.relay.broker import Broker
 from ctfy_rx.relay.consuming import from_nats
 from ctfy_rx.relay.journal import STREAM, Journal
-from ctfy_rx.stream import EventStream
+from ctfy_rx.stream.events import events
+from ctfy_rx.stream.history import history
+from ctfy_rx.stream.stream import EventStream
 
 if TYPE_CHECKING:
     from nats.js.api import StreamState

@@ -15,14 +15,14 @@ from reactivex import abc
 from reactivex.disposable import Disposable
 
 from ctfy_rx.catalogue import Payload
+from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.errors import CtfyRxError
 from ctfy_rx.event import Event
-from ctfy_rx.loop import LoopTask, on_loop
-from ctfy_rx.pipeline import Tell
-from ctfy_rx.receipts import Receipt, Receipts
+from ctfy_rx.pipeline.pipeline import Tell
 from ctfy_rx.reconnect import Backoff
 from ctfy_rx.relay.broker import Broker
 from ctfy_rx.relay.reading import Deliver, Reading, Wish
+from ctfy_rx.threads.loops import LoopTask, on_loop
 
 __all__ = ["Observer", "OnLoop", "OnThreads", "Work"]
 

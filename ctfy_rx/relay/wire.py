@@ -23,7 +23,7 @@ from ctfy_rx.catalogue import Payload
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Cursor
-from ctfy_rx.lines import from_line, to_line
+from ctfy_rx.recording.lines import from_line, to_line
 
 __all__ = ["SUBJECTS", "decode", "encode", "message_id", "subject", "subjects"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ctfy_rx import demo
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.command import environment
 from ..support.waiting import SILENCE

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ctfy_rx import demo
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.command import environment, finished, running
 from ..support.waiting import PATIENCE

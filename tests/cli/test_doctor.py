@@ -17,7 +17,7 @@ from ctfy_rx.cli.checks import Check, clock_offset
 from ctfy_rx.cli.doctor import as_line, as_object
 from ctfy_rx.cli.examination import Examination, Limits
 from ctfy_rx.cli.settings import Logins, target
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.command import environment, finished, running
 from ..support.platforms import real_platform

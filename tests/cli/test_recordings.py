@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ctfy_rx
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.command import finished, running
 

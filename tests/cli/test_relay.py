@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import ctfy_rx
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.command import environment, finished, running
 from ..support.nats_server import nats_server

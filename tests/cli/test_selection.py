@@ -9,8 +9,8 @@ from reactivex.subject import Subject
 
 from ctfy_rx import Event, EventStream, events, to_iter
 from ctfy_rx.catalogue import PAYLOADS
-from ctfy_rx.cli.selection import NAMED, Met, Selection, selection
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.cli.filters import NAMED, Met, Selection, selection
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.testing import MOMENT, event, solve, stream_of, wrong
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ctfy_rx import demo
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.children import Child
 from ..support.command import Command, arguments, environment, finished, running

@@ -17,8 +17,8 @@ import reactivex
 
 from ctfy_rx import EventStream
 from ctfy_rx.catalogue import PAYLOADS
-from ctfy_rx.cli import acting
-from ctfy_rx.cli.acting import Action
+from ctfy_rx.cli import actions as acting
+from ctfy_rx.cli.actions import Action
 from ctfy_rx.cli.public import public
 from ctfy_rx.cli.render import as_json
 from ctfy_rx.cli.template import Template, fields_of

@@ -10,9 +10,9 @@ from email.utils import formatdate
 
 import pytest
 
-from ctfy_rx import drivers
-from ctfy_rx.answer import BODY_BYTES
-from ctfy_rx.connection import frames
+from ctfy_rx.connection import drivers
+from ctfy_rx.connection.answers import BODY_BYTES
+from ctfy_rx.connection.frames import frames
 from ctfy_rx.errors import HttpError, NotAnEventStream, TooManyStreams
 from ctfy_rx.reconnect import is_transient
 

@@ -15,8 +15,8 @@ import httpx2
 import pytest
 
 from ctfy_rx import errors
-from ctfy_rx.answer import BODY_BYTES
-from ctfy_rx.connection import frames
+from ctfy_rx.connection.answers import BODY_BYTES
+from ctfy_rx.connection.frames import frames
 from ctfy_rx.operators import retry_with_backoff
 from ctfy_rx.reconnect import is_transient
 

@@ -13,7 +13,7 @@ import httpx
 import httpx2
 import pytest
 
-from ctfy_rx.connection import frames
+from ctfy_rx.connection.frames import frames
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed, NotAnEventStream
 
 from ..support.servers import CLOSE_DELIMITED, Peer, Server, frame, redirect, reply, sends, trusting

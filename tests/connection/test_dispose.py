@@ -9,7 +9,7 @@ import httpx
 import pytest
 from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
 
-from ctfy_rx.connection import frames
+from ctfy_rx.connection.frames import frames
 from ctfy_rx.errors import LoopClosed
 from ctfy_rx.sse import Frame
 

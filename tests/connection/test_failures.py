@@ -12,8 +12,9 @@ import httpx
 import httpx2
 import pytest
 
-from ctfy_rx.answer import translated
-from ctfy_rx.connection import frames
+from ctfy_rx.connection.answers import translated
+from ctfy_rx.connection.frames import frames
+from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.errors import (
     CertificateRejected,
     ConfigurationError,
@@ -24,7 +25,6 @@ from ctfy_rx.errors import (
     StreamClosed,
 )
 from ctfy_rx.reconnect import is_transient
-from ctfy_rx.redaction import Secrets
 from ctfy_rx.sse import Frame
 
 from ..support.ports import own_port

@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 from reactivex import operators as ops
 
-from ctfy_rx.connection import frames
+from ctfy_rx.connection.frames import frames
 from ctfy_rx.errors import (
     BadRedirect,
     ConnectionFailed,

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from reactivex import Observable
 
-from ctfy_rx.connection import Frames, frames
-from ctfy_rx.network import join_chunks
+from ctfy_rx.connection.frames import Frames, frames
+from ctfy_rx.connection.joined_reads import join_chunks
 from ctfy_rx.sse import Frame
 
 from ..support.servers import CHUNKED, Peer, Server, by_path, chunk, frame, reply, trusting

@@ -17,9 +17,9 @@ import h2.connection
 import h2.events
 import pytest
 
-from ctfy_rx.connection import frames
-from ctfy_rx.events import events
+from ctfy_rx.connection.frames import frames
 from ctfy_rx.status import Closed, Waiting
+from ctfy_rx.stream.events import events
 
 from ..support.servers import (
     CHUNKED,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ctfy_rx.transport import Lifeline
+from ctfy_rx.connection.clients import Lifeline
 
 
 class Stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from ctfy_rx.connection import frames
+from ctfy_rx.connection.frames import frames
 from ctfy_rx.errors import BadRedirect
 from ctfy_rx.reconnect import is_transient
 

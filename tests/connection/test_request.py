@@ -10,9 +10,9 @@ import httpx
 import httpx2
 import pytest
 
-from ctfy_rx.connection import frames
+from ctfy_rx.connection.frames import frames
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.events import events
+from ctfy_rx.stream.events import events
 
 from ..support.servers import CLOSE_DELIMITED, Peer, Server, frame, reply, sends
 from ..support.waiting import until

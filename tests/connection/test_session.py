@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from reactivex import Observable
 
-from ctfy_rx.connection import Frames, frames
+from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.errors import FrameTooLarge, TokenRefused
 from ctfy_rx.reconnect import Session
 

@@ -12,7 +12,7 @@ import pytest
 
 import ctfy_rx
 from ctfy_rx import demo
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.threads import started
 from ..support.waiting import PATIENCE, until

@@ -14,10 +14,10 @@ import ctfy_rx
 from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.contest.isolated import isolated
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConnectionFailed, StreamClosed
 from ctfy_rx.testing import solve, stream_of, wrong
-from ctfy_rx.turns import Turns
+from ctfy_rx.threads.turns import Turns
 
 from ..support.marbles import Marbles
 from ..support.waiting import until

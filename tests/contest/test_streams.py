@@ -14,7 +14,7 @@ from reactivex import Observable
 
 import ctfy_rx
 from ctfy_rx.errors import ConfigurationError, HttpError, NeedsAdmin
-from ctfy_rx.loop import LoopScheduler
+from ctfy_rx.threads.loops import LoopScheduler
 
 from ..support.contests import Contest
 from ..support.waiting import PATIENCE, until

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from ctfy_rx.demo.actions import Achieve, Action, Announce, Ready, Solve, Start, Stop, Work, Wrong
-from ctfy_rx.demo.cast import Cast, make_cast
 from ctfy_rx.demo.contest import RUSH, THREE_HOURS, contest
-from ctfy_rx.demo.hub import Audience, Hub
-from ctfy_rx.demo.playing import perform
-from ctfy_rx.demo.stage import Stage
+from ctfy_rx.demo.happenings import Stage
+from ctfy_rx.demo.listeners import Audience, Hub
+from ctfy_rx.demo.pace import perform
 from ctfy_rx.demo.state import State
+from ctfy_rx.demo.teams import Cast, make_cast
 
 SEEDS = [1, 7, 42]
 

@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from ctfy_rx import demo
-from ctfy_rx.demo.handle import Platform
-from ctfy_rx.demo.script import Unknown
-from ctfy_rx.demo.stage import Stage
+from ctfy_rx.demo.happenings import Stage
+from ctfy_rx.demo.running import Platform
+from ctfy_rx.demo.verbs import Unknown
 from ctfy_rx.errors import MissingExtra
 
 from ..support.children import Child

@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from ctfy_rx import demo
-from ctfy_rx.demo.handle import Platform
-from ctfy_rx.demo.stage import RIGHT_ANSWER
+from ctfy_rx.demo.happenings import RIGHT_ANSWER
+from ctfy_rx.demo.running import Platform
 
 from ..support.command import Output
 from ..support.ports import own_port

@@ -15,11 +15,11 @@ from reactivex.disposable import Disposable
 from reactivex.subject import Subject
 from reactivex.testing import TestScheduler
 
-from ctfy_rx.hub import Hub
-from ctfy_rx.iterators import to_iter
+from ctfy_rx.delivery.hub import Hub
+from ctfy_rx.delivery.interests import Member, Routes
+from ctfy_rx.delivery.iterators import to_iter
 from ctfy_rx.operators import share
 from ctfy_rx.operators.share import Shared
-from ctfy_rx.routes import Member, Routes
 
 from ..support.marbles import Marbles
 
@@ -543,7 +543,7 @@ def test_nothing_is_made_under_the_lock_of_a_hub_for_a_collection_might_want_ano
         assert not hub._membership._is_owned()
         return Routes(*arguments)
 
-    monkeypatch.setattr("ctfy_rx.hub.Routes", made)
+    monkeypatch.setattr("ctfy_rx.delivery.hub.Routes", made)
     first, second = Observer[str](), Observer[str]()
     hub.add(first)
     hub.add(second)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ctfy_rx.event import Event
-from ctfy_rx.lines import Header, to_line
-from ctfy_rx.packing import Lines, packing_of
+from ctfy_rx.recording.compression import Lines, packing_of
+from ctfy_rx.recording.lines import Header, to_line
 
 BEGAN = 1_764_000_000.0
 ENDINGS = ("day1.jsonl", "day1.jsonl.gz", "day1.jsonl.zst")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ctfy_rx.errors import BadRecording
 from ctfy_rx.event import Event
-from ctfy_rx.lines import FORMAT, Header, from_line, header_in, to_line
+from ctfy_rx.recording.lines import FORMAT, Header, from_line, header_in, to_line
 
 TEXTS = [
     '{"a":1}',

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ctfy_rx.progress import Progress
+from ctfy_rx.recording.progress import Progress
 
 
 class Terminal(io.StringIO):

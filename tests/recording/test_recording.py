@@ -21,11 +21,11 @@ from reactivex.subject import Subject
 import ctfy_rx
 from ctfy_rx import EventStream, demo, replay
 from ctfy_rx import operators as op
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.delivery.receipts import Receipt, Receipts
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import BadRecording, BufferOverflow, ConnectionFailed, RecordingFailed, StreamClosed
-from ctfy_rx.lines import Header, to_line
-from ctfy_rx.receipts import Receipt, Receipts
-from ctfy_rx.recorder import Recorder
+from ctfy_rx.recording.lines import Header, to_line
+from ctfy_rx.recording.recorder import Recorder
 
 from ..support.children import Child
 from ..support.servers import Peer, Server
@@ -368,7 +368,7 @@ class Stuck:
 
 
 def test_a_live_source_that_a_stuck_disk_cannot_follow_ends_the_recording(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("ctfy_rx.recorder.DEFAULT_BUFFER", 10)
+    monkeypatch.setattr("ctfy_rx.recording.recorder.DEFAULT_BUFFER", 10)
     stuck = Stuck()
     recorder = Recorder(tmp_path / "day1.jsonl", stuck)
     recorder.start()
@@ -381,7 +381,7 @@ def test_a_live_source_that_a_stuck_disk_cannot_follow_ends_the_recording(tmp_pa
 
 
 def test_a_source_that_waits_is_held_up_and_nothing_is_lost(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("ctfy_rx.recorder.DEFAULT_BUFFER", 10)
+    monkeypatch.setattr("ctfy_rx.recording.recorder.DEFAULT_BUFFER", 10)
     stuck = Stuck()
     recorder = Recorder(tmp_path / "day1.jsonl", stuck, waits=True)
     recorder.start()

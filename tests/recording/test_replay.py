@@ -15,10 +15,10 @@ from reactivex.testing import TestScheduler
 
 import ctfy_rx
 from ctfy_rx import EventStream, replay, to_iter
-from ctfy_rx.alarm import Alarm
 from ctfy_rx.errors import BadRecording, ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.status import Closed, Idle
+from ctfy_rx.threads.waiting import Alarm
 
 from ..support.threads import started
 from ..support.waiting import PATIENCE, until

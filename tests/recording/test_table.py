@@ -15,10 +15,10 @@ import reactivex
 import ctfy_rx
 from ctfy_rx import Events, EventStream, replay
 from ctfy_rx.catalogue import PAYLOADS
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import BadRecording, MissingExtra
 from ctfy_rx.event import Event
-from ctfy_rx.table import Columns
+from ctfy_rx.recording.table import Columns
 
 from .files import BEGAN, event, written
 
@@ -167,6 +167,6 @@ def test_without_its_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch,
             raise ImportError(name)
         return importlib.import_module(name)
 
-    monkeypatch.setattr("ctfy_rx.table.import_module", without)
+    monkeypatch.setattr("ctfy_rx.recording.table.import_module", without)
     with pytest.raises(MissingExtra, match=rf"ctfy-rx\[{extra}\]"):
         Events().to_pandas()

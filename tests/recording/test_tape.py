@@ -13,9 +13,9 @@ import pytest
 
 import ctfy_rx
 from ctfy_rx.errors import BadRecording, MissingExtra, RecordingFailed
-from ctfy_rx.lines import Header, to_line
-from ctfy_rx.packing import MEMBER
-from ctfy_rx.tape import Tape
+from ctfy_rx.recording.compression import MEMBER
+from ctfy_rx.recording.lines import Header, to_line
+from ctfy_rx.recording.writer import Tape
 
 from .files import ENDINGS, event, text_of, written
 
@@ -128,7 +128,7 @@ def test_a_file_has_one_writer(tmp_path: Path):
 def test_a_writer_in_another_process_is_noticed(tmp_path: Path):
     path = tmp_path / "day1.jsonl"
     tape = Tape(path)
-    code = f"from ctfy_rx.tape import Tape; from pathlib import Path; Tape(Path({str(path)!r}))"
+    code = f"from ctfy_rx.recording.writer import Tape; from pathlib import Path; Tape(Path({str(path)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     tape.close()
     assert "somebody else records it now" in done.stderr
@@ -157,8 +157,8 @@ def test_on_a_full_disk_what_was_written_is_whole_and_can_be_gone_on_with(tmp_pa
         from pathlib import Path
         from ctfy_rx.errors import RecordingFailed
         from ctfy_rx.event import Event
-        from ctfy_rx.lines import Header, to_line
-        from ctfy_rx.tape import Tape
+        from ctfy_rx.recording.lines import Header, to_line
+        from ctfy_rx.recording.writer import Tape
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
         tape = Tape(Path({str(path)!r}))

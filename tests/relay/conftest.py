@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.relay import Relay
 
 from ..support.nats_server import NatsServer, nats_server

@@ -9,7 +9,7 @@ import pytest
 
 import ctfy_rx
 from ctfy_rx import ConfigurationError
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.waiting import until
 

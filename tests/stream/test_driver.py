@@ -11,7 +11,7 @@ import pytest
 
 import ctfy_rx
 from ctfy_rx import ConfigurationError, LoopClosed
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.threads import readers, started
 from ..support.waiting import PATIENCE, Background, names, soon, until

@@ -18,7 +18,7 @@ from reactivex import operators as ops
 
 import ctfy_rx
 from ctfy_rx import EventStream, StreamClosed, testing
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.threads import readers
 from ..support.waiting import PATIENCE, Background, soon, until

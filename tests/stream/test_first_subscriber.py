@@ -9,7 +9,7 @@ import pytest
 from reactivex.scheduler import EventLoopScheduler
 
 import ctfy_rx
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.waiting import until
 

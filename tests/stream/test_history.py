@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import ctfy_rx
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed, LogUnavailable, TokenRefused
 
 from ..support.threads import started

@@ -12,7 +12,7 @@ import pytest
 from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
 
 import ctfy_rx
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConfigurationError, LogUnavailable, TokenRefused
 
 from ..support.threads import started

@@ -7,7 +7,7 @@ import gc
 import threading
 
 import ctfy_rx
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.waiting import Background, names, until
 

@@ -11,7 +11,7 @@ import pytest
 import reactivex
 
 import ctfy_rx
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
 
 from ..support.threads import started

@@ -11,9 +11,9 @@ import pytest
 
 import ctfy_rx
 from ctfy_rx import Closed, Connecting, Dropped, Gap, Idle, Open, Status, Waiting, testing
-from ctfy_rx.demo.handle import Platform
-from ctfy_rx.feed import StatusFeed
-from ctfy_rx.iterators import DEFAULT_BUFFER
+from ctfy_rx.delivery.iterators import DEFAULT_BUFFER
+from ctfy_rx.delivery.status_feed import StatusFeed
+from ctfy_rx.demo.running import Platform
 
 from ..support.threads import readers
 from ..support.waiting import PATIENCE, until

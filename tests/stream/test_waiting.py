@@ -13,7 +13,7 @@ import reactivex
 
 import ctfy_rx
 from ctfy_rx import StreamClosed, testing
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from ..support.children import Child
 from ..support.waiting import PATIENCE, Background, names, soon, until
@@ -57,7 +57,7 @@ def stands_in_wait():
     top = frame = sys._current_frames()[threading.main_thread().ident]
     while frame is not None and frame.f_code is not ctfy_rx.EventStream.wait.__code__:
         frame = frame.f_back
-    return frame is not None and top.f_code is ctfy_rx.alarm.take.__code__
+    return frame is not None and top.f_code is ctfy_rx.threads.waiting.take.__code__
 
 def press_ctrl_c():  # as soon as somebody at the keyboard could: before that, Ctrl-C is another story
     while stream.status.current.state != "open" or not stands_in_wait():

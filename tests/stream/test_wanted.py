@@ -11,7 +11,7 @@ from reactivex import Observable
 
 import ctfy_rx
 from ctfy_rx import operators as op
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.event import Event
 
@@ -31,7 +31,7 @@ def made(monkeypatch) -> list[str]:
         seen.append(name)
         return Event(name, *rest)
 
-    monkeypatch.setattr("ctfy_rx.stage.Event", making)
+    monkeypatch.setattr("ctfy_rx.pipeline.stage.Event", making)
     return seen
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from ctfy_rx.demo.handle import Platform
+from ctfy_rx.demo.running import Platform
 
 from .platforms import RIGHT_ANSWER, RealPlatform
 from .waiting import PATIENCE

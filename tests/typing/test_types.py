@@ -21,7 +21,7 @@ from ctfy_rx.catalogue import (
 )
 from ctfy_rx.contest.boards import Boards
 from ctfy_rx.contest.eventual import Eventual
-from ctfy_rx.iterators import Items
+from ctfy_rx.delivery.iterators import Items
 
 URL = "http://127.0.0.1:9"  # nothing here opens a connection
 

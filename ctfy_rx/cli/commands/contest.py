@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ctfy_rx.cli.boards import Board, show_boards
-from ctfy_rx.cli.boxes import show_when_ready
+from ctfy_rx.cli.instances import show_when_ready
 from ctfy_rx.cli.options import PlatformUrl, Quiet, Seconds, TokenFile
 from ctfy_rx.cli.program import EXIT_CODES, app, chosen_target, instances, reporting, told
+from ctfy_rx.cli.scoreboards import Board, show_boards
 from ctfy_rx.cli.screen import Screen, is_terminal
 
 __all__ = ["scoreboard", "wait_for_instance"]

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from ctfy_rx.cli.demo_contest import Showcase
 from ctfy_rx.cli.options import All, Count, Filter, Quiet, Seconds
 from ctfy_rx.cli.program import EXIT_CODES, app, reporting
 from ctfy_rx.cli.screen import Screen
-from ctfy_rx.cli.showcase import Showcase
 from ctfy_rx.cli.watching import View
 
 __all__ = ["demo_platform"]

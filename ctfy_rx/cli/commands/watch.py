@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ctfy_rx.cli.acting import Maker, Running, Sending
+from ctfy_rx.cli.actions import Maker, Running, Sending
 from ctfy_rx.cli.options import (
     All,
     Beginning,

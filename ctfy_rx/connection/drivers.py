@@ -1,0 +1,348 @@
+"""What moves the bytes of one connection: a daemon thread with a blocking client, or a task with an
+asynchronous one.
+
+Both do the same over one core, and nothing but read, decode and deliver. What ends a connection, be it the
+server, the network or a subscriber that raises, reaches the observer as its end; a disposed connection says
+nothing more.
+"""
+
+# ruff: noqa: BLE001  # whatever ends a connection must reach its subscriber
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, closing, suppress
+from typing import Any
+
+from reactivex import abc
+
+from ctfy_rx.connection.answers import BODY_BYTES, is_event_stream, refusal, translated
+from ctfy_rx.connection.clients import Handshake, Lifeline
+from ctfy_rx.connection.content_coding import Content
+from ctfy_rx.connection.redaction import Secrets, redact_logs
+from ctfy_rx.connection.request import EventRequest, exchange, redirect_target
+from ctfy_rx.errors import FrameTooLarge, LoopClosed, StreamClosed
+from ctfy_rx.reconnect import Session
+from ctfy_rx.sse import Frame, FrameDecoder
+from ctfy_rx.threads.loops import LoopTask, on_loop
+
+__all__ = ["LoopDriver", "Prepare", "ThreadDriver"]
+
+_log = logging.getLogger("ctfy_rx")
+_REFUSAL_TIMEOUT = 5.0  # seconds
+_REFUSAL_BYTES = 2 * BODY_BYTES  # so that a secret at the end of what is kept is read whole
+
+Prepare = Callable[[Any], tuple[EventRequest, Secrets]]
+"""Makes a client ready to send: the request, and the secrets that nobody may see."""
+
+
+class _Driver:
+    """What both drivers share: the exchange, the decoder, delivery and the end."""
+
+    def __init__(
+        self,
+        client: Any,
+        prepare: Prepare,
+        session: Session,
+        decoder: FrameDecoder,
+        observer: abc.ObserverBase[list[Frame]],
+        *,
+        address: str,
+    ) -> None:
+        self._client = client
+        self._prepare = prepare
+        self._session = session
+        self._decoder = decoder
+        self._observer = observer
+        self._address = address
+        self._secrets = Secrets()
+        self._disposed = False
+        self._ended = False
+
+    def dispose(self) -> None:
+        """Say nothing more."""
+        self._disposed = True
+
+    def end(self) -> None:
+        """End as if the server had; what is received already is delivered."""
+        self._ended = True
+
+    def go_on(self) -> None:
+        """Raise if nothing more is to be sent."""
+        if self._disposed or self._ended:
+            raise StreamClosed("disposed before the request was sent")
+
+    def failure(self, error: Exception) -> Exception | None:
+        # What breaks a connection that is being ended is our own doing.
+        return None if self._ended else self.translated(error)
+
+    def exchange(self) -> Generator[tuple[Any, dict[str, Any]], Any, Any]:
+        request, self._secrets = self._prepare(self._client)
+        self._address = request.address
+        redact_logs(self._secrets)
+        return exchange(request, self._client, self._session.last_event_id, self._secrets)
+
+    def opened(self) -> None:
+        if not self._disposed:
+            self._session.on_open()
+
+    def refuse_bad_location(self, response: Any) -> None:
+        # A hook, for httpx looks at the Location of each redirect itself, and takes a bad one for a broken
+        # connection.
+        redirect_target(response, self._secrets)
+
+    def refusal(self, response: Any, body: bytes) -> Exception:
+        return refusal(response, body, address=self._address, secrets=self._secrets, now=time.time())
+
+    def translated(self, error: Exception) -> Exception:
+        return translated(error, address=self._address, secrets=self._secrets)
+
+    def deliver(self, chunk: bytes) -> None:
+        session, on_next = self._session, self._observer.on_next
+        session.bytes += len(chunk)
+        try:
+            frames = self._decoder.feed(chunk)
+        except FrameTooLarge as error:
+            if error.frames:
+                on_next(error.frames)
+            raise
+        session.frames += len(frames)
+        if frames:
+            on_next(frames)
+
+    def finish(self, error: Exception | None) -> None:
+        self._session.last_event_id = self._decoder.last_event_id
+        if self._decoder.retry is not None:
+            self._session.retry = self._decoder.retry / 1000
+        if self._disposed:
+            return
+        try:
+            if error is None:
+                self._observer.on_completed()
+            else:
+                self._observer.on_error(error)
+        except Exception:
+            _log.exception("a subscriber did not handle the end of its stream: give subscribe() an on_error")
+
+
+class ThreadDriver(_Driver):
+    """Reads on a daemon thread of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._lifeline = Lifeline()
+        self._session.end = self.end
+        threading.Thread(target=self._run, name="ctfy_rx reader", daemon=True).start()
+
+    def dispose(self) -> None:
+        """End it; returns at once, the thread follows within moments."""
+        super().dispose()
+        self._lifeline.cut()
+
+    def end(self) -> None:
+        """End as if the server had; returns at once, from any thread, also before there is an answer."""
+        super().end()
+        self._lifeline.cut()
+
+    def _run(self) -> None:
+        end: Exception | None = None
+        try:
+            with closing(self._chunks()) as chunks:
+                for chunk in chunks:
+                    if self._disposed or self._ended:
+                        break
+                    self.deliver(chunk)
+        except Exception as error:  # of the connection, or raised by a subscriber
+            end = error
+        except BaseException as error:  # as of sys.exit(), which ends a thread in silence
+            end = StreamClosed(
+                f"{type(error).__name__} was raised on the reader thread, which cannot end the program: "
+                "let the main thread wait for the end of the stream, and exit there"
+            )
+            end.__cause__ = error
+        self.finish(end)
+
+    def _chunks(self) -> Generator[bytes, None, None]:
+        failure: Exception | None = None
+        try:
+            with closing(self._client):
+                self.go_on()
+                self._session.before_open(self._client)
+                response = self._open()
+                self.opened()
+                yield from _body(response)
+        except Exception as error:
+            failure = self.failure(error)
+        if failure is not None:
+            raise failure  # out of the handler: httpx's error, which holds the request, is not chained
+
+    def _open(self) -> Any:
+        steps = self.exchange()
+        self._client.event_hooks["response"].append(self.refuse_bad_location)
+        request, options = next(steps)
+        while True:
+            self.go_on()
+            request.extensions["trace"] = self._lifeline.trace
+            response = self._client.send(request, stream=True, follow_redirects=False, **options)
+            self._lifeline.hold(response.extensions.get("network_stream"))
+            try:
+                request, options = steps.send(response)
+            except StopIteration:
+                break
+            response.close()
+        if is_event_stream(response):
+            return response
+        raise self.refusal(response, self._beginning(response))
+
+    def _beginning(self, response: Any) -> bytes:
+        body = b""
+        timer = threading.Timer(_REFUSAL_TIMEOUT, self._lifeline.cut)
+        timer.daemon = True
+        timer.start()
+        with suppress(Exception):  # the status says what matters
+            for chunk in _body(response):
+                body += chunk
+                if len(body) >= _REFUSAL_BYTES:
+                    break
+        timer.cancel()
+        return body[:_REFUSAL_BYTES]
+
+
+class LoopDriver(_Driver):
+    """Reads in a task on an event loop."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin; from any thread."""
+        self._loop = loop
+        self._reading = asyncio.Timeout(None)  # ends at once when it is asked to
+        self._session.end = self.end
+        self._task = LoopTask(loop, self._run, on_lost=self.finish)
+
+    def dispose(self) -> None:
+        """End it; from any thread."""
+        super().dispose()
+        self._task.dispose()
+
+    def end(self) -> None:
+        """End as if the server had; from any thread."""
+        super().end()
+        with suppress(RuntimeError):  # the loop is closed
+            on_loop(self._loop, self._stop_reading)
+
+    def _stop_reading(self) -> None:
+        with suppress(RuntimeError, AssertionError):  # it has not begun, or it is over
+            self._reading.reschedule(self._loop.time())
+
+    async def _run(self) -> None:
+        end: Exception | None = None
+        try:
+            async with aclosing(self._chunks()) as chunks:
+                async for chunk in chunks:
+                    self.deliver(chunk)
+                    if self._disposed or self._ended:
+                        break
+        except Exception as error:  # of the connection, or raised by a subscriber
+            end = error
+        except (KeyboardInterrupt, SystemExit) as error:  # they stop the loop
+            self.finish(LoopClosed(f"{type(error).__name__} stopped the event loop that drove the stream"))
+            raise
+        self.finish(end)
+
+    async def _chunks(self) -> AsyncGenerator[bytes, None]:
+        failure: Exception | None = None
+        try:
+            async with aclosing(self._client), self._reading:
+                self.go_on()
+                answer = self._session.before_open(self._client)
+                if inspect.isawaitable(answer):
+                    await answer
+                response = await self._open()
+                self.opened()
+                async with aclosing(_async_body(response)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+        except Exception as error:
+            failure = self.failure(error)
+        if failure is not None:
+            raise failure  # out of the handler: httpx's error, which holds the request, is not chained
+
+    async def _open(self) -> Any:
+        async def check(response: Any) -> None:
+            self.refuse_bad_location(response)
+
+        steps = self.exchange()
+        self._client.event_hooks["response"].append(check)
+        request, options = next(steps)
+        while True:
+            self.go_on()
+            request.extensions["trace"] = Handshake().trace
+            response = await self._client.send(request, stream=True, follow_redirects=False, **options)
+            try:
+                request, options = steps.send(response)
+            except StopIteration:
+                break
+            await response.aclose()
+        if is_event_stream(response):
+            return response
+        raise self.refusal(response, await self._beginning(response))
+
+    async def _beginning(self, response: Any) -> bytes:
+        body = b""
+        with suppress(Exception):  # the status says what matters
+            async with asyncio.timeout(_REFUSAL_TIMEOUT), aclosing(_async_body(response)) as chunks:
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) >= _REFUSAL_BYTES:
+                        break
+        return body[:_REFUSAL_BYTES]
+
+
+def _body(response: Any) -> Generator[bytes, None, None]:
+    if (
+        response.is_stream_consumed
+    ):  # it came whole, as from a mock transport, and httpx has undone its codings
+        yield response.content
+        return
+    content = Content(response.headers)
+    if content.is_plain:
+        yield from response.iter_raw()
+        return
+    for raw in response.iter_raw():
+        yield from content.pieces(raw)
+    content.finish()
+
+
+async def _async_body(response: Any) -> AsyncGenerator[bytes, None]:
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    content = Content(response.headers)
+    chunks = response.aiter_raw()
+    try:
+        async for raw in chunks:
+            if content.is_plain:
+                yield raw
+                continue
+            for piece in content.pieces(raw):
+                yield piece
+                await asyncio.sleep(0)  # a chunk that holds gigabytes leaves the loop to others
+        content.finish()
+    finally:
+        await _run_out(chunks)
+
+
+async def _run_out(chunks: Any) -> None:
+    # `async for` does not close what it is broken out of, nor do the iterators of httpx and httpcore, one in
+    # another: asyncio would close them when they are collected, in tasks that outlive ours, and the loop
+    # perhaps. A cancellation in the innermost one, as dispose is one, ends them all in order.
+    deadline = time.monotonic() + 1.0
+    with suppress(Exception):
+        async with asyncio.timeout(0):
+            async for _ in chunks:
+                if time.monotonic() > deadline:
+                    break

@@ -1,0 +1,288 @@
+"""Questions to the platform's other routes: what is asked is a generator without I/O, who asks it a blocking
+client or an asynchronous one.
+
+A generator yields a `Get` and is sent its `Answer`, or has thrown into it that there was none. So what is
+asked, in which order, and what the answers mean is written once, and tested without a network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+
+from ctfy_rx.connection.answers import translated
+from ctfy_rx.connection.clients import Handshake, Lifeline, add_bearer
+from ctfy_rx.connection.redaction import Secrets, redact_logs
+from ctfy_rx.connection.request import bare
+from ctfy_rx.errors import ConnectionFailed, ConnectionTimedOut
+
+__all__ = ["Answer", "Get", "LoopRest", "Root", "Steps", "ThreadRest"]
+
+T = TypeVar("T")
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_SECONDS = 60.0
+_READ_TIMEOUT = 15.0  # seconds
+
+
+class Get(NamedTuple):
+    """A question: a path below the root of the API, with its parameters."""
+
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `address` is its URL as it may be shown, `status_code` and `headers` are HTTP's."""
+
+    status_code: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)  # a server may repeat the token in it
+    address: str
+    secrets: Secrets = field(repr=False)
+
+    @property
+    def is_success(self) -> bool:
+        """2xx."""
+        return self.status_code // 100 == 2  # noqa: PLR2004 - it is what the digit means
+
+    @property
+    def is_server_error(self) -> bool:
+        """5xx."""
+        return self.status_code // 100 == 5  # noqa: PLR2004 - it is what the digit means
+
+    def json(self) -> Any:
+        """The decoded body, None where it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+Steps = Generator[Get, Answer, T]
+"""What is asked, and what comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where the API begins, and with which token it is asked; the timeouts are in seconds."""
+
+    url: httpx.URL
+    token: str = field(repr=False)
+    connect_timeout: float
+    read_timeout: float | None = None
+
+    @property
+    def secrets(self) -> Secrets:
+        """What nobody may see."""
+        return Secrets(self.token)
+
+
+class _Rest:
+    """What both share. `client` is an httpx client that nobody else uses, closed by `close`."""
+
+    def __init__(self, client: Any, root: Root) -> None:
+        if root.token:
+            add_bearer(client, root.token, root.url)
+        self._client = client
+        self._root = root
+        self._secrets = root.secrets
+
+    def _request(self, get: Get) -> Any:
+        url = self._root.url.copy_with(path=self._root.url.path.rstrip("/") + get.path)
+        connect = self._root.connect_timeout
+        return self._client.build_request(
+            "GET",
+            str(url),
+            params=list(get.params),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            timeout=(connect, min(self._root.read_timeout or _READ_TIMEOUT, _READ_TIMEOUT), connect, connect),
+        )
+
+    def _answer(self, response: Any, body: bytes) -> Answer:
+        address = bare(httpx.URL(str(response.request.url)))
+        return Answer(response.status_code, response.headers, body, address, self._secrets)
+
+    def _translated(self, error: Exception) -> Exception:
+        return translated(error, address=bare(self._root.url), secrets=self._secrets)
+
+
+class _Body:
+    """Gathers a body within bounds of size and time."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._until = time.monotonic() + MAX_SECONDS
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > MAX_BODY_BYTES:
+            raise ConnectionFailed(f"{self._address} sends more than {MAX_BODY_BYTES} bytes in one answer")
+        if time.monotonic() > self._until:
+            raise _too_slow(self._address)
+
+    def bytes(self) -> bytes:
+        return b"".join(self._pieces)
+
+
+def _refuse_compressed(response: Any) -> None:
+    # Not asked for, and httpx decompresses without a bound.
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise ConnectionFailed(f"{bare(httpx.URL(str(response.request.url)))} sent a compressed answer")
+
+
+def _too_slow(address: str) -> ConnectionTimedOut:
+    return ConnectionTimedOut(f"{address} needs more than {MAX_SECONDS:.0f} s for one answer")
+
+
+class ThreadRest(_Rest):
+    """Asks with a blocking client; from one thread at a time."""
+
+    def __init__(self, client: Any, root: Root) -> None:
+        super().__init__(client, root)
+        self._lifeline = Lifeline()
+        self._asking = threading.Lock()
+        self._closes = False
+
+    def ask(self, steps: Steps[T]) -> T:
+        """What `steps` returns. Raises `ConnectionFailed` and what `steps` raises."""
+        try:
+            with self._asking:
+                return _driven(steps, self._fetched)
+        finally:
+            if self._closes:
+                self.close()
+
+    def cut(self) -> None:
+        """End what is being asked, with an error for who asks; returns at once."""
+        self._lifeline.cut()
+
+    def close(self) -> None:
+        """Close the client, now or after what is being asked; returns at once."""
+        self._closes = True
+        if self._asking.acquire(blocking=False):
+            self._client.close()
+            self._asking.release()
+
+    def _fetched(self, get: Get) -> Answer:
+        failure: Exception
+        try:
+            redact_logs(self._secrets)
+            request = self._request(get)
+            request.extensions["trace"] = self._lifeline.trace
+            response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
+            with closing(response):
+                self._lifeline.hold(response.extensions.get("network_stream"))
+                body = _Body(bare(self._root.url))
+                _refuse_compressed(response)
+                for piece in response.iter_bytes():
+                    body.add(piece)
+            return self._answer(response, body.bytes())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer that did not come
+            failure = self._translated(error)
+        raise failure  # out of the handler: httpx's error, which holds the request, is not chained
+
+
+class LoopRest(_Rest):
+    """Asks with an asynchronous client, in the task that calls it."""
+
+    def __init__(self, client: Any, root: Root) -> None:
+        super().__init__(client, root)
+        self._asking = 0
+        self._closes = False
+
+    async def ask(self, steps: Steps[T]) -> T:
+        """As `ThreadRest.ask`."""
+        self._asking += 1
+        try:
+            return await self._driven(steps)
+        finally:
+            self._asking -= 1
+            if self._closes:
+                await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the client, now or after what is being asked."""
+        self._closes = True
+        if not self._asking:
+            await self._client.aclose()
+
+    async def _driven(self, steps: Steps[T]) -> T:
+        drive = _Drive(steps)
+        while drive.get is not None:
+            try:
+                answer = await self._fetched(drive.get)
+            except Exception as error:  # noqa: BLE001 - the steps decide what it means
+                drive.failed(error)
+            else:
+                drive.answered(answer)
+        result: T = drive.result
+        return result
+
+    async def _fetched(self, get: Get) -> Answer:
+        failure: Exception
+        try:
+            redact_logs(self._secrets)
+            request = self._request(get)
+            request.extensions["trace"] = Handshake().trace
+            async with asyncio.timeout(MAX_SECONDS):
+                response = await self._client.send(request, stream=True, auth=None, follow_redirects=False)
+                async with aclosing(response):
+                    body = _Body(bare(self._root.url))
+                    _refuse_compressed(response)
+                    async with aclosing(response.aiter_bytes()) as pieces:
+                        async for piece in pieces:
+                            body.add(piece)
+            return self._answer(response, body.bytes())
+        except TimeoutError:
+            failure = _too_slow(bare(self._root.url))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer that did not come
+            failure = self._translated(error)
+        raise failure  # as above
+
+
+class _Drive:
+    """Turns a generator: `get` is what it asks next, None once `result` is there."""
+
+    def __init__(self, steps: Steps[Any]) -> None:
+        self._steps = steps
+        self.get: Get | None = None
+        self.result: Any = None
+        self._turn(lambda: next(steps))
+
+    def answered(self, answer: Answer) -> None:
+        self._turn(lambda: self._steps.send(answer))
+
+    def failed(self, error: Exception) -> None:
+        self._turn(lambda: self._steps.throw(error))
+
+    def _turn(self, step: Callable[[], Get]) -> None:
+        try:
+            self.get = step()
+        except StopIteration as done:
+            self.get, self.result = None, done.value
+
+
+def _driven(steps: Steps[T], fetched: Callable[[Get], Answer]) -> T:
+    drive = _Drive(steps)
+    while drive.get is not None:
+        try:
+            answer = fetched(drive.get)
+        except Exception as error:  # noqa: BLE001 - the steps decide what it means
+            drive.failed(error)
+        else:
+            drive.answered(answer)
+    result: T = drive.result
+    return result

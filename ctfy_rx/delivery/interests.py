@@ -1,0 +1,74 @@
+"""The subscribers of a hub by what they want, so that an item costs only those who want it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from reactivex import abc
+
+from ctfy_rx.delivery.slow_subscriber import Strand, report
+
+__all__ = ["NOBODY", "Member", "Members", "Routes", "Wants", "all_alike"]
+
+T = TypeVar("T")
+
+Wants = Callable[[Any], bool]
+"""Whether the items of a key are wanted; asked once for a key. Where it raises they are not."""
+
+_MOST_KEYS = 1024  # there are 100 names of events, unless a server invents them
+
+
+def all_alike(_: object) -> None:
+    """The one key of all items where nobody chooses among them."""
+
+
+class Member(msgspec.Struct, Generic[T], frozen=True, eq=False):
+    """A subscriber, or the strand in its place, and how it chooses; None: it wants all."""
+
+    observer: abc.ObserverBase[T] | Strand[T]
+    chooses: Wants | None = None
+
+    def is_of(self, observer: abc.ObserverBase[T]) -> bool:
+        """Whether it is that subscriber."""
+        own = self.observer
+        return (own.observer if isinstance(own, Strand) else own) is observer
+
+    def wants(self, key: Hashable) -> bool:
+        """Whether it wants the items of `key`."""
+        try:
+            return self.chooses is None or self.chooses(key)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is its own and hurts no other
+            report(error, key)
+            return False
+
+
+Members = tuple[Member[T], ...]
+
+
+class Routes(dict[Hashable, tuple[Callable[[Any], None], ...]]):
+    """Whom to give the items of a key, by `on_next_of` each member; found out when the key first comes.
+
+    >>> from reactivex import Observer
+    >>> members = Member(Observer(print)), Member(Observer(print), {"flag_correct"}.__contains__)
+    >>> routes = Routes(members, lambda observer: observer.on_next)
+    >>> len(routes["flag_correct"]), len(routes["flag_wrong"])
+    (2, 1)
+    """
+
+    def __init__(self, members: Members[Any], on_next_of: Callable[[Any], Callable[[Any], None]]) -> None:
+        super().__init__()
+        self._members = members
+        self._on_next_of = on_next_of
+
+    def __missing__(self, key: Hashable) -> tuple[Callable[[Any], None], ...]:
+        wanting = (each for each in self._members if each.wants(key))
+        on_nexts = tuple(self._on_next_of(each.observer) for each in wanting)
+        if len(self) < _MOST_KEYS:
+            self[key] = on_nexts
+        return on_nexts
+
+
+NOBODY = Routes((), lambda observer: observer.on_next)
+"""Where nobody is subscribed."""

@@ -1,0 +1,1 @@
+"""What a stream stands on: one connection, the log beside it, its status, and the end of all of them."""

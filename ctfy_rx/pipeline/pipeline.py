@@ -1,0 +1,313 @@
+"""What a stream and all streams derived from it stand on: one connection, its status, and the end of them
+all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from operator import attrgetter
+from threading import RLock
+from typing import Any, TypeVar
+
+from reactivex import Observable, abc
+from reactivex import operators as ops
+from reactivex.disposable import CompositeDisposable, Disposable
+from reactivex.scheduler import NewThreadScheduler, TimeoutScheduler
+
+from ctfy_rx.catalogue import Payload
+from ctfy_rx.connection.frames import Frames, loop_of
+from ctfy_rx.connection.rest import Steps
+from ctfy_rx.delivery.buffer import Drops
+from ctfy_rx.delivery.cold import Cold
+from ctfy_rx.delivery.receipts import Receipts
+from ctfy_rx.delivery.status_feed import StatusFeed
+from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.event import Event
+from ctfy_rx.operators.retry import retry_with_backoff
+from ctfy_rx.operators.share import Choice, Shared
+from ctfy_rx.pipeline.stage import Resumable
+from ctfy_rx.platform.asking import asked
+from ctfy_rx.platform.questions import Identity
+from ctfy_rx.recording.lines import Header
+from ctfy_rx.sse import Frame
+from ctfy_rx.stats import Counters
+from ctfy_rx.status import Closed, Connecting, Dropped, Open, Status
+from ctfy_rx.threads.loops import LoopScheduler, LoopTask, running_loop
+from ctfy_rx.threads.process import this_process
+
+__all__ = ["Kept", "Pipeline", "Source", "Tell", "once"]
+
+T = TypeVar("T")
+
+_NO_PLATFORM = "this stream is not that of a platform, so there is nobody to ask: make it with events(url)"
+
+Tell = Callable[[Status], None]
+Source = Callable[[Tell], Observable[Event[Payload]]]
+"""Makes the events of one connection, which tells what it is doing."""
+
+LiveSource = Callable[[Tell], Observable[Iterator[Event[Payload]]]]
+"""The same in batches, of a source that does not wait for anybody."""
+
+
+class Kept(NewThreadScheduler):
+    """Who subscribes with this gets the last events that were kept, at once, and then the end."""
+
+
+class Pipeline:
+    """A source of events, shared: built once for a root stream, held by all that derive from it."""
+
+    def __init__(
+        self,
+        name: str,
+        source: Source | LiveSource,
+        *,
+        live: bool = False,
+        cold: bool = False,
+        autoconnect: bool = True,
+        linger: float = 0.0,
+        keep: int = 0,
+        platform: Frames | None = None,
+        competition: str | None = None,
+        receipts: Receipts | None = None,
+    ) -> None:
+        self.name = name
+        self.platform = platform  # where to ask, None for events from elsewhere
+        self.competition = competition  # the one contest that the stream is narrowed to
+        self.receipts = receipts  # of a source that acknowledges what it has given
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.status = StatusFeed()
+        self.counters = Counters()
+        self.cursor: Callable[[], str | None] = lambda: None
+        self.header: Callable[[], Header] = lambda: Header.now(name)
+        self.identity: Callable[[], Identity | None] = lambda: None
+        self.names: Any = None  # what `ContestStreams.names` keeps here
+        self.live = live  # its source is one that does not wait for anybody
+        self.cold = cold  # each subscriber has a source of its own, which waits for it
+        self.kept: deque[Event[Payload]] = deque(maxlen=keep)
+        self.closed = False
+        self._source = source
+        self._process: object | None = None  # that holds the connection
+        self._state = RLock()
+        # In the order in which they came, each with what it is subscribed to.
+        self._consumers: dict[abc.ObserverBase[Any], Observable[Any]] = {}
+        self.events: Shared[Event[Payload]] | Cold[Event[Payload]]
+        if cold:
+            self.events = Cold(self._open, self.counters)
+        else:
+            self.events = Shared(
+                Observable(self._open),
+                batches=live,
+                key=attrgetter("event"),
+                autoconnect=autoconnect,
+                linger=linger,
+                make_drops=self.drops if live else None,
+                receipts=receipts,
+            )
+
+    def __repr__(self) -> str:
+        with self._state:
+            subscribed = sum(map(self._is_at_the_root, self._consumers.values()))
+        return f"{self.name} ({self.status.current}, {subscribed} subscribed)"
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """That drives the connection, unless threads do, or nothing is open, or it is gone."""
+        return None if self._loop is None or self._loop.is_closed() else self._loop
+
+    def refuse_to_block_its_loop(self) -> None:
+        """Raise `ConfigurationError` on the loop that would have to bring what is waited for."""
+        loop = running_loop()
+        if loop is not None and loop is self.loop:
+            raise ConfigurationError(
+                "this would block the event loop that reads the stream, for ever: "
+                "write `async for event in stream`, or `await stream.next_event()`"
+            )
+
+    @property
+    def is_of_the_parent(self) -> bool:
+        """Whether this process is a child, forked from the one that holds the connection: it has none of that
+        one's threads, and must not touch the socket that they share."""
+        return self._process not in {None, this_process()}
+
+    def drops(self) -> Drops:
+        """What counts the drops of a slow consumer, and tells the status of them."""
+        return Drops(lambda total: self.status.emit(Dropped(total)), self.counters.count_drop)
+
+    def timer(self, scheduler: abc.SchedulerBase | None) -> abc.SchedulerBase:
+        """What gives the time to a subscription: its own scheduler, the loop that reads, else threads."""
+        if scheduler is not None:
+            return scheduler
+        return TimeoutScheduler.singleton() if self.loop is None else LoopScheduler(self.loop)
+
+    def ask(
+        self, steps: Callable[[], Steps[T]], *, public: bool = False, attempts: int | None = None
+    ) -> Observable[T]:
+        """What the platform answers, as `asked`: asked again while it is in trouble, at most `attempts`
+        times in a row, and no longer than the stream is open."""
+
+        def subscribe(
+            observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            if self.platform is None:
+                raise ConfigurationError(_NO_PLATFORM)
+            if scheduler is None and self.loop is not None:
+                scheduler = LoopScheduler(self.loop)
+            answer = asked(self.platform, steps, public=public)
+            patient = answer.pipe(retry_with_backoff(max_attempts=attempts), ops.take(1))
+            return self.attach(patient, observer, scheduler)
+
+        return Observable(subscribe)
+
+    def attach(
+        self, source: Observable[Any], observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None
+    ) -> abc.DisposableBase:
+        """Subscribe `observer` to `source`, to be completed when the stream is closed."""
+        if isinstance(scheduler, Kept):
+            if not self._is_at_the_root(source):
+                return source.subscribe(observer, scheduler=scheduler)
+            for event in self.last_kept():
+                if not isinstance(source, Choice) or source.wants(event.event):
+                    observer.on_next(event)
+            observer.on_completed()
+            return Disposable()
+        with self._state:
+            closed = self.closed
+            if not closed:
+                self._consumers[observer] = source
+        if closed:
+            observer.on_completed()
+            return Disposable()
+        try:
+            # Not `subscribe`: the observer is one that detaches itself already, and each more of that kind
+            # takes 80 ns an event.
+            serve = source.serve if isinstance(source, Cold) else source._subscribe_core  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            subscription = serve(observer, scheduler)
+        except BaseException:
+            self._detach(observer)
+            raise
+        return CompositeDisposable(subscription, Disposable(lambda: self._detach(observer)))
+
+    def _is_at_the_root(self, source: Observable[Any]) -> bool:
+        """Whether it is all events, or a choice of them by name."""
+        return source is self.events or isinstance(source, Choice)
+
+    def choice(self, wants: Callable[[str], bool]) -> Choice[Event[Payload]] | None:
+        """The events whose names it `wants`; None where each subscriber has a source of its own."""
+        return self.events.choice(wants) if isinstance(self.events, Shared) else None
+
+    def wants(self, name: str) -> bool:
+        """Whether anybody wants events of that name."""
+        return bool(self.kept.maxlen) or not isinstance(self.events, Shared) or self.events.wants(name)
+
+    def last_kept(self) -> tuple[Event[Payload], ...]:
+        """The events that were kept, as they are now."""
+        while True:
+            with suppress(RuntimeError):  # one came meanwhile
+                return tuple(self.kept)
+
+    def is_open(self) -> bool:
+        """Whether a connection is open, and so where in the log it began is known; or all has ended."""
+        return not self.live or isinstance(self.status.current, (Open, Closed))
+
+    def close(self) -> None:
+        """End everything, once; from any thread, also from a callback. Does nothing in a forked child."""
+        if self.is_of_the_parent:
+            return
+        with self._state:
+            closes, self.closed = not self.closed, True
+        if closes:
+            self.status.teller()  # takes the word from the connection: the last one is ours
+            # After the items that are being delivered, so that nobody is completed in the middle of a call.
+            self.events.close(then=self._complete_consumers)
+            self.status.end(Closed())
+
+    def _detach(self, observer: abc.ObserverBase[Any]) -> None:
+        with self._state:
+            self._consumers.pop(observer, None)
+
+    def _complete_consumers(self) -> None:
+        # Those whom the end of the connection did not complete: a merge with an interval, say, would go on
+        # for ever. The innermost came last and go first: what take_last, say, still holds is delivered.
+        with self._state:
+            consumers = tuple(self._consumers)
+        for observer in reversed(consumers):
+            observer.on_completed()
+
+    def _open(
+        self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        if self.closed:
+            observer.on_completed()
+            return Disposable()
+        tell = self.status.teller()
+        self._process = this_process()
+
+        def on_error(error: Exception) -> None:
+            tell(Closed(error))
+            observer.on_error(error)
+
+        def on_completed() -> None:
+            tell(Closed())
+            observer.on_completed()
+
+        # The first subscriber's scheduler chooses the driver, but its clock is its own: it may be gone before
+        # the connection is.
+        loop = self._loop = loop_of(scheduler)
+        connection = self._source(tell).subscribe(
+            self._taken(observer.on_next),
+            on_error,
+            on_completed,
+            scheduler=scheduler if loop or self.cold else None,
+        )
+        guard = _guard(loop, on_error)
+        return CompositeDisposable(connection, guard, Disposable(tell.stop), Disposable(self._let_go))
+
+    def _let_go(self) -> None:
+        self._process = self._loop = None
+
+    def _taken(self, give: Callable[[Any], None]) -> Callable[[Any], None]:
+        """`give`, with what is done before to each event, or to each batch of a live source."""
+        kept, counters, counts = self.kept, self.counters, not self.cold  # which counts by itself
+
+        def batch(events: Iterator[Event[Payload]]) -> None:
+            for event in events:
+                if self.closed:
+                    return
+                kept.append(event)
+                give((event,))
+
+        def one(event: Event[Payload]) -> None:
+            counters.events += counts
+            kept.append(event)
+            give(event)
+
+        if kept.maxlen:
+            return batch if self.live else one
+        return give if self.live or self.cold else one
+
+
+def _guard(
+    loop: asyncio.AbstractEventLoop | None, on_lost: Callable[[Exception], None]
+) -> abc.DisposableBase:
+    """Tells when `loop` ends: what waits in it for a reconnect would vanish in silence."""
+    return Disposable() if loop is None else LoopTask(loop, _forever, on_lost=on_lost)
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()
+
+
+def once(source: Resumable, on_status: Callable[[Status], None]) -> Observable[list[Frame]]:
+    """One connection for each subscription, which tells its status; it ends as the connection does."""
+
+    def subscribe(
+        observer: abc.ObserverBase[list[Frame]], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        session = source.session()
+        session.on_open = lambda: on_status(Open())
+        on_status(Connecting())
+        return source.connect(session).subscribe(observer, scheduler=scheduler)
+
+    return Observable(subscribe)

@@ -1,0 +1,207 @@
+"""The events of a stream, from the connection to the subscribers: the doorbell rings, the log is read, what
+cannot wait is delivered live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import msgspec
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, Disposable
+
+from ctfy_rx.catalogue import Payload
+from ctfy_rx.connection.frames import Frames
+from ctfy_rx.delivery.buffer import Buffer, Drops, Overflow
+from ctfy_rx.errors import StreamClosed
+from ctfy_rx.event import Event
+from ctfy_rx.pipeline.backlog import Delivery
+from ctfy_rx.pipeline.workers import LoopWorkers, ThreadWorkers
+from ctfy_rx.platform.doorbell import Doorbell, LogOption
+from ctfy_rx.platform.questions import Identity
+from ctfy_rx.platform.since import Since
+from ctfy_rx.reconnect import Backoff, Session
+from ctfy_rx.sse import Frame
+from ctfy_rx.stats import Counters
+from ctfy_rx.status import Gap, Status
+from ctfy_rx.threads.loops import running_loop
+
+__all__ = ["Owner", "Resumable", "Stage", "StageOptions", "staged"]
+
+Tell = Callable[[Status], None]
+Reconnecting = Callable[["Resumable", Tell], Observable[list[Frame]]]
+"""Keeps the connections of a source coming, and tells of them."""
+
+
+class StageOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a stream reads the log, and how much may wait for its subscribers."""
+
+    log: LogOption = "auto"
+    since: Since = None
+    anonymous_ok: bool = False
+    buffer: int
+    overflow: Overflow = "drop_oldest"
+    backoff: Backoff
+    reopens: bool = True  # a connection that has ended is followed by another
+
+
+class Stage:
+    """What one opening of a stream needs: who stands between its connections and `observer`."""
+
+    def __init__(
+        self,
+        source: Frames,
+        options: StageOptions,
+        observer: abc.ObserverBase[Iterator[Event[Payload]]],
+        tell: Tell,
+        owner: Owner,
+    ) -> None:
+        counters = owner.counters
+        self._wants = owner.wants
+        self._source = source
+        self._observer = observer
+        self._tell_feed = tell
+        self._counters = counters
+        self._workers: ThreadWorkers | LoopWorkers | None = None
+        self._reopens = options.reopens
+        self._disposed = False
+        self._session = Session()
+        self._doorbell = Doorbell(
+            log=options.log,
+            since=options.since,
+            anonymous_ok=options.anonymous_ok,
+            tell=tell,
+            reopen=self._reopen,
+            backoff=options.backoff,
+            counters=counters,
+        )
+        buffer: Buffer[Event[Payload]] = Buffer(options.buffer, options.overflow, owner.drops())
+        self._delivery = Delivery(observer, buffer, counters, tell)
+
+    @property
+    def cursor(self) -> str | None:
+        """What to give to ``since=`` to go on after the last event of the log that was delivered."""
+        return self._delivery.cursor or self._doorbell.start
+
+    @property
+    def identity(self) -> Identity | None:
+        """Whose the token is, None where nobody has said so."""
+        return self._doorbell.identity
+
+    def session(self) -> Session:
+        """The session of the source, with our hooks in it."""
+        self._session = session = self._source.session()
+        session.before_open = self._before_open
+        self._counters.follow(session)
+        return session
+
+    def connect(self, session: Session) -> Observable[list[Frame]]:
+        """One connection of the source."""
+        return self._source.connect_in_batches(session)
+
+    def tell(self, status: Status) -> None:
+        """What the connections tell, passed on with what only we know."""
+        status = self._doorbell.completed(status)
+        self._counters.note(status)
+        self._tell_feed(status)
+        if isinstance(status, Gap) and self._doorbell.is_platform:
+            # Whoever refetches the scoreboard on this signal has perhaps missed one.
+            self._delivery.put([Event("scoreboard_updated", "{}", received=time.time())])
+
+    def on_next(self, frames: list[Frame]) -> None:
+        """What one read of the socket brought."""
+        received = time.time()
+        if not self._doorbell.is_platform:  # one's log is read, and its cursor moves, though nobody listens
+            frames = self._wanted(frames)
+        events: list[Event[Payload]] = [Event(each.event, each.data, each.id, received) for each in frames]
+        self._delivery.put(self._doorbell.live(events))
+
+    def _wanted(self, frames: list[Frame]) -> list[Frame]:
+        """Those that somebody wants: to make an event and deliver it to nobody takes as long as to read its
+        frame."""
+        unwanted = {name for name in {frame.event for frame in frames} if not self._wants(name)}
+        if not unwanted:
+            return frames
+        wanted = [frame for frame in frames if frame.event not in unwanted]
+        self._counters.unwanted += len(frames) - len(wanted)
+        return wanted
+
+    def on_error(self, error: Exception) -> None:
+        """The connections have failed for good."""
+        if self._workers is None:
+            self._observer.on_error(error)
+        else:
+            self._workers.end(error)
+
+    def on_completed(self) -> None:
+        """The connections have ended for good."""
+        if self._workers is None:
+            self._observer.on_completed()
+        else:
+            self._workers.end(None)
+
+    def dispose(self) -> None:
+        """End it; from any thread, returns at once."""
+        self._disposed = True
+        if self._workers is not None:
+            self._workers.stop()
+
+    def _before_open(self, client: Any) -> Any:
+        if self._workers is None:
+            loop = running_loop()
+            parts = (self._source, self._session, self._doorbell, self._delivery)
+            self._workers = ThreadWorkers(*parts) if loop is None else LoopWorkers(*parts, loop)
+        if self._disposed:  # just now: who disposed has perhaps not seen the workers
+            self._workers.stop()
+            raise StreamClosed("disposed before the connection was opened")
+        return self._workers.before_open(client)
+
+    def _reopen(self) -> None:
+        if self._reopens:
+            self._session.end()
+
+
+class Owner(Protocol):
+    """Whose stages they are."""
+
+    counters: Counters
+    cursor: Callable[[], str | None]
+    identity: Callable[[], Identity | None]
+
+    def drops(self) -> Drops:
+        """What counts the drops of a buffer."""
+        ...
+
+    def wants(self, name: str) -> bool:
+        """Whether anybody wants events of that name."""
+        ...
+
+
+def staged(
+    source: Frames, options: StageOptions, reconnecting: Reconnecting, tell: Tell, owner: Owner
+) -> Observable[Iterator[Event[Payload]]]:
+    """The events of `source`, in batches; each subscription has a `Stage` of its own, whose cursor becomes
+    `owner`'s."""
+
+    def subscribe(
+        observer: abc.ObserverBase[Iterator[Event[Payload]]], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        stage = Stage(source, options, observer, tell, owner)
+        owner.cursor = lambda: stage.cursor
+        owner.identity = lambda: stage.identity
+        frames = reconnecting(Resumable(stage), stage.tell)
+        connections = frames.subscribe(stage.on_next, stage.on_error, stage.on_completed, scheduler=scheduler)
+        return CompositeDisposable(connections, Disposable(stage.dispose))
+
+    return Observable(subscribe)
+
+
+class Resumable(Observable[list[Frame]]):
+    """The connections of a stage, for `retry_with_backoff`. Frames go from the reader to the subscribers'
+    thread in batches, one read of the socket each, which is three times as fast as one by one."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.session = stage.session
+        self.connect = stage.connect

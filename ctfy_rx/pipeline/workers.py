@@ -1,0 +1,241 @@
+"""Who does what `Doorbell` and `Delivery` decide: two daemon threads beside the reader, or two tasks on its
+event loop."""
+
+# ruff: noqa: BLE001  # what goes wrong while asking is the doorbell's to judge
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Generator
+from contextlib import closing, suppress
+from typing import Any
+
+from ctfy_rx.connection.frames import Frames
+from ctfy_rx.connection.rest import LoopRest, ThreadRest
+from ctfy_rx.errors import StreamClosed
+from ctfy_rx.pipeline.backlog import Delivery
+from ctfy_rx.platform.doorbell import Ask, Doorbell, Effect, Give, Wait
+from ctfy_rx.reconnect import Session
+from ctfy_rx.threads.loops import LoopTask
+from ctfy_rx.threads.waiting import Alarm
+
+__all__ = ["LoopWorkers", "ThreadWorkers"]
+
+_DISPOSED = "disposed before the connection was opened"
+
+
+class ThreadWorkers:
+    """Two threads: one delivers, one asks the platform."""
+
+    def __init__(self, source: Frames, session: Session, doorbell: Doorbell, delivery: Delivery) -> None:
+        self._source = source
+        self._session = session
+        self._doorbell = doorbell
+        self._delivery = delivery
+        self._rest: ThreadRest | None = None
+        self._stopped = False
+        self._something_waits = Alarm()
+        self._rung = Alarm()
+        self._given = Alarm()
+        self._reads = False
+        self._end: tuple[Exception | None] | None = None
+        delivery.wake = self._something_waits.set
+        doorbell.wake = self._rung.set
+        _start(self._deliver, "ctfy_rx delivery")
+
+    def before_open(self, client: Any) -> None:
+        """Ask the platform what must be known before `client` opens the connection; on its thread."""
+        before = self._rest
+        root = self._source.root(client, self._session)
+        if root is None:
+            self._doorbell.nobody()
+            return
+        self._rest = rest = ThreadRest(self._source.client(asynchronous=False), root)
+        if before is not None:
+            before.close()
+        if self._stopped:
+            rest.close()
+            raise StreamClosed(_DISPOSED)
+        if not self._reads:
+            self._reads = True
+            _start(self._read, "ctfy_rx log reader")
+        rest.ask(self._doorbell.before_open())
+
+    def end(self, error: Exception | None) -> None:
+        """The connection has ended for good: deliver what waits and what the log still holds, then end."""
+        self._end = (error,)
+        self._doorbell.finish()
+        if not self._reads:
+            self._delivery.end(error)
+
+    def stop(self) -> None:
+        """End it all; returns at once."""
+        self._stopped = True
+        self._delivery.stop()
+        if self._rest is not None:
+            self._rest.cut()
+        for alarm in (self._something_waits, self._rung, self._given):
+            alarm.set()
+
+    def _deliver(self) -> None:
+        while not self._stopped:
+            self._something_waits.wait()
+            while self._delivery.drain():
+                pass
+
+    def _read(self) -> None:
+        try:
+            with closing(self._doorbell.read()) as effects:
+                self._do(effects)
+        except Exception as error:  # nobody would hear of it, and the stream would go on without its log
+            self._delivery.end(error)
+        if self._rest is not None:
+            self._rest.close()
+        if self._end is not None:
+            self._delivery.end(self._end[0])
+
+    def _do(self, effects: Generator[Effect, Any, None]) -> None:
+        effect = next(effects, None)
+        while effect is not None and not self._stopped:
+            try:
+                result = self._done(effect)
+            except Exception as error:
+                effect = _thrown(effects, error)
+            else:
+                effect = _sent(effects, result)
+
+    def _done(self, effect: Effect) -> Any:
+        match effect:
+            case Wait(seconds):
+                self._rung.wait(seconds)
+            case Ask(steps) if self._rest is not None:
+                return self._rest.ask(steps)
+            case Give(events):
+                self._delivery.give(events, self._given.set)
+                self._given.wait()
+            case _:
+                pass
+        return None
+
+
+class LoopWorkers:
+    """The same on an event loop."""
+
+    def __init__(
+        self,
+        source: Frames,
+        session: Session,
+        doorbell: Doorbell,
+        delivery: Delivery,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._source = source
+        self._session = session
+        self._doorbell = doorbell
+        self._delivery = delivery
+        self._loop = loop
+        self._rest: LoopRest | None = None
+        self._stopped = False
+        self._drains = False
+        self._rung = asyncio.Event()
+        self._task: LoopTask | None = None
+        self._end: tuple[Exception | None] | None = None
+        delivery.wake = self._drain_soon
+        doorbell.wake = self._rung.set
+
+    async def before_open(self, client: Any) -> None:
+        """As that of `ThreadWorkers`."""
+        before = self._rest
+        root = self._source.root(client, self._session)
+        if root is None:
+            self._doorbell.nobody()
+            return
+        self._rest = rest = LoopRest(self._source.client(asynchronous=True), root)
+        if self._task is None:
+            self._task = LoopTask(self._loop, self._read, on_lost=self._delivery.end)
+        if before is not None:
+            await before.aclose()
+        await rest.ask(self._doorbell.before_open())
+
+    def end(self, error: Exception | None) -> None:
+        """As that of `ThreadWorkers`."""
+        self._end = (error,)
+        self._doorbell.finish()
+        if self._task is None:
+            self._delivery.end(error)
+
+    def stop(self) -> None:
+        """As that of `ThreadWorkers`; from any thread."""
+        self._stopped = True
+        self._delivery.stop()
+        if self._task is not None:
+            self._task.dispose()
+
+    def _drain_soon(self) -> None:
+        if not self._drains:
+            self._drains = True
+            self._loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        self._drains = False
+        if self._delivery.drain():
+            self._drain_soon()
+
+    async def _read(self) -> None:
+        effects = self._doorbell.read()
+        try:
+            await self._do(effects)
+        except Exception as error:  # as above
+            self._delivery.end(error)
+        finally:
+            effects.close()
+            if self._rest is not None:
+                await self._rest.aclose()
+        if self._end is not None:
+            self._delivery.end(self._end[0])
+
+    async def _do(self, effects: Generator[Effect, Any, None]) -> None:
+        effect = next(effects, None)
+        while effect is not None:
+            try:
+                result = await self._done(effect)
+            except Exception as error:
+                effect = _thrown(effects, error)
+            else:
+                effect = _sent(effects, result)
+
+    async def _done(self, effect: Effect) -> Any:
+        match effect:
+            case Wait(seconds):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._rung.wait()
+                self._rung.clear()
+            case Ask(steps) if self._rest is not None:
+                return await self._rest.ask(steps)
+            case Give(events):
+                given = asyncio.Event()
+                self._delivery.give(events, given.set)
+                await given.wait()
+            case _:
+                pass
+        return None
+
+
+def _start(target: Any, name: str) -> None:
+    threading.Thread(target=target, name=name, daemon=True).start()
+
+
+def _sent(effects: Generator[Effect, Any, None], result: Any) -> Effect | None:
+    try:
+        return effects.send(result)
+    except StopIteration:
+        return None
+
+
+def _thrown(effects: Generator[Effect, Any, None], error: Exception) -> Effect | None:
+    try:
+        return effects.throw(error)
+    except StopIteration:
+        return None

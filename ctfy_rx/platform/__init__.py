@@ -1,0 +1,1 @@
+"""What is asked of the platform beside its stream: who am I, and the activity log."""

@@ -1,0 +1,1 @@
+"""Events in a file, out of it again, and as a table."""

@@ -1,0 +1,1 @@
+"""`EventStream`, and the three ways to one: `events`, `history`, `replay`."""

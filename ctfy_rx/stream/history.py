@@ -1,0 +1,58 @@
+"""`history`: what has happened so far, as a stream that ends."""
+
+from __future__ import annotations
+
+import httpx
+from typing_extensions import Unpack
+
+from ctfy_rx.connection.credentials import url_and_token
+from ctfy_rx.connection.frames import ClientFactory, FramesOptions, Token, frames
+from ctfy_rx.platform.log_reading import logged
+from ctfy_rx.platform.since import Moment, Since, check_moment, check_since
+from ctfy_rx.stream.stream import EventStream
+
+__all__ = ["history"]
+
+
+def history(
+    url: str | httpx.URL | None = None,
+    *,
+    token: Token = None,
+    since: Since = "start",
+    until: Moment | None = None,
+    competition: str | None = None,
+    client_factory: ClientFactory | None = None,
+    path: str | None = None,
+    **options: Unpack[FramesOptions],
+) -> EventStream:
+    """The events of the platform's activity log, oldest first; then it completes. Nothing is asked until
+    somebody subscribes.
+
+    ::
+
+        log      a--b--c--d--e-- (now)
+                 history(since=b)
+                                   bcde|
+
+    `since` and `until`, both inclusive, are times: a datetime, a naive one in local time, or how long ago, a
+    timedelta or seconds; `since` may also be ``"start"`` or a cursor, after which it goes on. An admin gets
+    everybody's events, a player the own ones. `competition` is the id of the one contest to read. All other
+    options are those of `events` and `frames`. It is read into memory as a whole, and fails with a
+    `CtfyRxError` where it cannot be read: `LogUnavailable`, `TokenRefused`, `ConnectionFailed`.
+
+    >>> from ctfy_rx import demo
+    >>> with demo.platform(teams=2) as platform:
+    ...     solved = platform.solve(team=0, challenge=0)
+    ...     [event.event for event in history(platform.url, token=platform.admin_token, since=60.0)]
+    ['flag_correct']
+    """
+    check_since(since)
+    if until is not None:
+        check_moment("until", until)
+    url = None if url is None else str(url)
+    if client_factory is None or url:
+        url, token = url_and_token(url, path, token)
+    source = frames(url, token=token, client_factory=client_factory, path=path, **options)
+
+    stream = EventStream.over(logged(source, since, until), name=f"history of {source.address}", cold=True)
+    return stream if competition is None else stream.by_competition(competition)

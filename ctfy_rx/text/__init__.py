@@ -1,0 +1,1 @@
+"""What strangers wrote, made harmless: on a terminal, and in a page."""

@@ -1,0 +1,108 @@
+"""Who is done with an event, and when: what a source that acknowledges needs to know."""
+
+from __future__ import annotations
+
+import reactivex
+from reactivex.subject import Subject
+
+from ctfy_rx import Event, EventStream, Open
+from ctfy_rx.delivery.receipts import Receipt, Receipts
+from ctfy_rx.status import Waiting
+
+
+class Source:
+    """Gives events, and keeps what becomes of them."""
+
+    def __init__(self):
+        self.receipts = Receipts()
+        self.settled = []
+        self.events = Subject()
+        self.stream = EventStream.over(self.events, receipts=self.receipts)
+
+    def give(self, name):
+        receipt = Receipt(lambda well: self.settled.append((name, well)))
+        self.receipts.deliver(receipt, lambda: self.events.on_next(Event(name, "{}")))
+
+
+def test_a_callback_is_done_when_it_returns():
+    source = Source()
+    source.stream.subscribe(lambda event: source.settled.append(event.event))
+    source.give("a")
+    assert source.settled == ["a", ("a", True)]
+
+
+def test_a_callback_that_raises_has_failed(caplog):
+    source = Source()
+    source.stream.subscribe(lambda _: 1 / 0)
+    source.give("a")
+    assert source.settled == [("a", False)]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_loop_is_done_with_an_item_when_it_asks_for_the_next():
+    source = Source()
+    items = iter(source.stream.filter(lambda event: event.event != "b"))
+    for name in "abc":
+        source.give(name)
+    assert source.settled == [("b", True)]
+    next(items)
+    assert source.settled == [("b", True)]
+    next(items)
+    assert source.settled == [("b", True), ("a", True)]
+
+
+def test_a_loop_that_is_left_has_failed_with_the_rest():
+    source = Source()
+    items = iter(source.stream)
+    source.give("a")
+    source.give("b")
+    next(items)
+    items.close()
+    assert source.settled == [("a", False), ("b", False)]
+
+
+def test_all_who_hear_an_event_must_be_done_with_it():
+    source = Source()
+    first, second = iter(source.stream), iter(source.stream)
+    source.give("a")
+    source.give("b")
+    for items in (first, second):
+        next(items)
+    next(first)
+    assert source.settled == []
+    next(second)
+    assert source.settled == [("a", True)]
+    for items in (first, second):
+        items.close()
+
+
+async def test_an_asynchronous_loop_does_as_well():
+    source = Source()
+    async with source.stream.__aiter__() as items:
+        source.give("a")
+        source.give("b")
+        await anext(items)
+        assert source.settled == []
+        await anext(items)
+        assert source.settled == [("a", True)]
+    assert source.settled == [("a", True), ("b", False)]
+
+
+def test_a_source_that_does_not_acknowledge_has_no_receipts():
+    assert EventStream.over(reactivex.empty()).receipts is None
+
+
+def test_a_source_that_is_made_tells_its_status():
+    told = []
+
+    def made(tell):
+        tell(Open(who="somewhere"))
+        tell(Waiting(1.0, None, 1))
+        return reactivex.of(Event("a", "{}", cursor="1@2026-05-01T18:00:00+00:00"))
+
+    stream = EventStream.over(made)
+    stream.status.subscribe(lambda status: told.append(status.state))
+    assert [event.event for event in stream] == ["a"]
+    assert told == ["idle", "open", "waiting", "closed"]
+    assert (stream.stats.events, stream.stats.reconnects) == (1, 1)
+    assert stream.cursor == "1@2026-05-01T18:00:00+00:00"
