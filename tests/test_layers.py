@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,38 +15,54 @@ import pytest
 
 import ctfy_rx
 
-ROWS = """
-    errors process
-    redaction plain
-    sse markup
-    catalogue
-    event
-    sentences
-    status reconnect ledger alarm buffer receipts lines progress table wording turns
-    decoding chunks packing
-    stats request tape reader
-    answer transport network loop strand recorder
-    rest drivers routes recording
-    connection platform
-    since player asking
-    doorbell delivery reading
-    environment workers hub gathering
-    cold
-    operators
-    iterators stage
-    fluent feed notebook
-    pipeline
-    contest
-    stream
-    events history replay
-    relay
-    __init__
-    demo testing
-    pytest_plugin cli
-"""  # each line imports from those above it
+# Each line imports from the lines above it; in a room, nothing left of a slash imports from its right.
+HOUSE = """
+    errors
+    text: printable / html
+    sse catalogue
+    event status reconnect
+    sentences ledger stats
+    wording
+    threads: process turns loops waiting
+    connection: chunk_joining content_coding redaction / answers joined_reads request / clients /
+        drivers rest / frames / credentials
+    delivery: buffer receipts status_feed / iterators slow_subscriber / interests / hub / cold
+    platform: asking questions / since / doorbell log_reading
+    recording: compression lines progress table / reader writer / player recorder / recording
+    operators: buffered of_event parse rate retry share where / alerts bloods names record solves / suspicion
+    notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
+    pipeline: backlog fluent / workers / stage / pipeline
+    contest: alongside eventual isolated refreshing values / boards questions / bloods boxes directory /
+        naming / streams
+    stream: to_table / stream / events history replay
+    relay: broker intake public wire / hand pulling ring / journal / reading sending / publishing threads /
+        consuming / sources / replaying / serving
+    ctfy_rx
+    demo: listeners server teams / actions state / access contest happenings views /
+        caller_routes pace standings verbs / contest_routes / app / running
+    testing pytest_plugin
+    cli: checks filters listening network public render screen settings template /
+        instances relaying scoreboards verdicts webhook / actions examination options /
+        doctor program watching / demo_contest recordings / commands / app
+"""
 
-LAYERS = {name: number for number, row in enumerate(ROWS.split("\n")) for name in row.split()}
+
+def floors(house: str) -> dict[str, tuple[int, int]]:
+    """On which line a module stands, and between which slashes."""
+    found: dict[str, tuple[int, int]] = {}
+    for number, line in enumerate(re.sub(r"\n {8,}", " ", house).strip().splitlines()):
+        room, colon, inside = line.strip().rpartition(":")
+        for group, names in enumerate(inside.split("/")):
+            prefix = f"ctfy_rx.{room}." if colon else "ctfy_rx."
+            found |= {prefix + name if name != "ctfy_rx" else name: (number, group) for name in names.split()}
+        if colon:  # the room itself takes in what its modules give
+            found[f"ctfy_rx.{room}"] = (number, len(inside))
+    return found
+
+
+FLOORS = floors(HOUSE)
 PACKAGE = Path(ctfy_rx.__file__).parent
+ROOT = Path(__file__).parents[1]
 MODULES = {
     ".".join(("ctfy_rx", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -85,24 +102,22 @@ def imported(module: str) -> Iterator[tuple[str, str]]:
                     yield source, alias.name
 
 
-def row_of(module: str) -> str:
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
+def place_of(module: str) -> str:
+    """The module itself, or the part of a room that it belongs to."""
+    while module not in FLOORS:
+        module = module.rpartition(".")[0]
+    return module
 
 
-def test_every_module_has_its_row():
-    assert {row_of(module) for module in MODULES} == set(LAYERS)
+def test_every_module_has_its_place_and_no_place_is_empty():
+    assert {module for module in MODULES if module.count(".") <= 2} - {"ctfy_rx.cli.__main__"} == set(FLOORS)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_from_the_rows_above(module):
-    row = row_of(module)
-    below = {
-        source
-        for source, _ in imported(module)
-        if row_of(source) != row and LAYERS[row_of(source)] >= LAYERS[row]
-    }
-    assert not below
+def test_a_module_imports_only_from_above(module):
+    place = place_of(module)
+    needed = {place_of(source) for source, _ in imported(module)} - {place}
+    assert {source for source in needed if FLOORS[source] >= FLOORS[place]} == set()
 
 
 def test_no_imports_go_round_in_circles():
@@ -125,7 +140,7 @@ def test_no_module_takes_private_names_of_another(module):
 def test_all_names_the_public_functions_and_classes(module):
     """And, if it likes, some of its constants."""
     functions, constants = defined(module)
-    named = importlib.import_module(module).__all__
+    named = getattr(importlib.import_module(module), "__all__", ())
     assert len(set(named)) == len(named)
     assert functions <= set(named) <= functions | constants
 
@@ -162,3 +177,14 @@ def defined(module: str) -> tuple[set[str], set[str]]:
 def test_every_public_name_is_documented():
     documented = (getattr(ctfy_rx, name) for name in ctfy_rx.__all__)
     assert not [item for item in documented if not inspect.getdoc(item)]
+
+
+def test_contributing_names_every_place_in_the_order_of_the_house():
+    table = re.findall(
+        r"^\| (`.+?`) \|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    named = [name.rstrip("/") for row in table for name in re.findall(r"`(\S+)`", row)]
+    places = {module.split(".")[1] if "." in module else module: None for module in FLOORS}
+    assert sorted(named) == sorted(places)
+    floors_of_the_names = [FLOORS[name if name == "ctfy_rx" else f"ctfy_rx.{name}"][0] for name in named]
+    assert floors_of_the_names == sorted(floors_of_the_names)

@@ -2,16 +2,16 @@
 
 ::
 
-    app.py        all of it                           program.py    what the commands share
-    commands/     the commands, a module each         options.py    what their options mean
-    settings.py   which platform, which token         selection.py  what ``--filter`` means
-    watching.py   the stream to the screen            showcase.py   the demo platform, watched or served
-    relaying.py   the stream to NATS, and served again
-    render.py     an event as a line                  sentences.py  what each event says
-    plain.py      texts that no terminal obeys        screen.py     standard output and error, unbuffered
-    acting.py     what is done with each event        webhook.py    events for a webhook, each once
-    template.py   arguments with fields in braces     public.py     what may be told everywhere
-    boards.py     the scoreboard                      boxes.py      an instance, until it is ready
+    app.py        all of it                           program.py      what the commands share
+    commands/     the commands, a module each         options.py      what their options mean
+    settings.py   which platform, which token         filters.py      what ``--filter`` means
+    watching.py   the stream to the screen            demo_contest.py the demo platform, watched or served
+    relaying.py   the stream to NATS, served again    recordings.py   events into a file, and out of it
+    render.py     an event as a line                  screen.py       standard output and error, unbuffered
+    actions.py    what is done with each event        webhook.py      events for a webhook, each once
+    template.py   arguments with fields in braces     public.py       what may be told everywhere
+    scoreboards.py  the scoreboard                    instances.py    an instance, until it is ready
+    examination.py  the checks of the doctor          doctor.py       what they find, on the screen
 
 Exit codes:
 

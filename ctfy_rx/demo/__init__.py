@@ -2,11 +2,11 @@
 
 ::
 
-    cast.py    who plays, for what             contest.py   what happens in a contest, when (as actions.py)
-    state.py   what the platform remembers     stage.py     each thing that can happen: row, frame, signals
-    hub.py     who is connected, hears what    playing.py   a contest on the stage, at any speed
-    app.py     the stream and the routes       server.py    uvicorn in a thread
-    script.py  the verbs for tests             handle.py    all of it as one running platform
+    teams.py      who plays, for what            contest.py     what happens in a contest, when
+    state.py      what the platform remembers    happenings.py  each thing that happens: row, frame, signals
+    listeners.py  who is connected, hears what   pace.py        a contest, played at any speed
+    app.py        the stream and the routes      server.py      uvicorn in a thread
+    verbs.py      what a test can make happen    running.py     all of it as one running platform
 
 Needs the extra ``demo``: ``pip install "ctfy-rx[demo]"``.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import httpx
@@ -9,6 +10,8 @@ import pytest
 
 import ctfy_rx
 from ctfy_rx import ConfigurationError
+from ctfy_rx.connection.clients import ClientOptions
+from ctfy_rx.connection.frames import FramesOptions
 from ctfy_rx.demo.running import Platform
 
 from ..support.waiting import until
@@ -167,3 +170,20 @@ def test_a_url_beside_a_factory_gets_the_environments_token_if_it_is_the_platfor
 
     list(ctfy_rx.events(httpx.URL("http://ctf.example"), client_factory=client, auto_reconnect=False))
     assert str(server.asked[-1].url) == "http://ctf.example/api/v1/events?token=pt_env"
+
+
+def test_events_passes_on_all_options_of_frames():
+    own = inspect.signature(ctfy_rx.frames).parameters
+    named = {name for name, option in own.items() if option.kind is option.KEYWORD_ONLY}
+    passed_on = FramesOptions.__annotations__.keys() - ClientOptions.__annotations__.keys()
+    assert named - {"token", "client_factory", "path"} == passed_on
+
+
+def test_events_and_retry_with_backoff_have_the_same_defaults():
+    streams, operators = (
+        {name: option.default for name, option in inspect.signature(each).parameters.items()}
+        for each in (ctfy_rx.events, ctfy_rx.operators.retry_with_backoff)
+    )
+    shared = operators.keys() & streams.keys()
+    assert shared >= {"initial", "maximum", "factor", "jitter", "reset_after", "max_attempts", "retry_if"}
+    assert {name: streams[name] for name in shared} == {name: operators[name] for name in shared}
