@@ -135,7 +135,7 @@ class Session:
     when a connection has opened. `end`, set by a connection, ends it from any thread as if the server had:
     what it has received is delivered, and its observer completes. `token` is what was asked for in this
     attempt. `bytes`, without content coding, and `frames` count what was received. `loop` drives the
-    connections, unless threads do.
+    connections, unless threads do; each says so by `driven_by`, and `on_driven` hears it.
     """
 
     def __init__(self, last_event_id: str = "") -> None:
@@ -145,6 +145,12 @@ class Session:
         self.token: str | Unasked | None = UNASKED
         self.before_open: Callable[[Any], Any] = lambda _: None
         self.on_open: Callable[[], None] = lambda: None
+        self.on_driven: Callable[[AbstractEventLoop | None], None] = lambda _: None
         self.end: Callable[[], None] = lambda: None
         self.bytes = 0
         self.frames = 0
+
+    def driven_by(self, loop: AbstractEventLoop | None) -> None:
+        """`loop` drives the connection that is about to open; None: a thread."""
+        self.loop = loop
+        self.on_driven(loop)

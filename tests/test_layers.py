@@ -23,10 +23,10 @@ HOUSE = """
     event status reconnect
     sentences ledger stats
     wording
-    threads: process turns loops waiting
+    threads: process turns waiting / loops / consumers
     connection: chunk_joining content_coding redaction / answers joined_reads request / clients /
         drivers rest / frames / credentials
-    delivery: buffer receipts status_feed / iterators slow_subscriber / interests / hub / cold
+    delivery: buffer receipts status_feed / mailboxes slow_subscriber / interests iterators / hub / cold
     platform: asking questions / since / doorbell log_reading
     recording: compression lines progress table / reader writer / player recorder / recording
     operators: buffered of_event parse rate retry share where / alerts bloods names record solves / suspicion

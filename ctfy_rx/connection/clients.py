@@ -12,19 +12,23 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Self, TypedDict
 from urllib.parse import quote
+from weakref import WeakSet
 
 import httpx
 
 from ctfy_rx.connection.request import origin
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.threads.process import this_process
+from ctfy_rx.threads.process import not_for_children, this_process
 
-__all__ = ["ClientMaker", "ClientOptions", "Handshake", "Lifeline", "add_bearer", "add_token"]
+__all__ = ["ClientMaker", "ClientOptions", "Lifeline", "LoopSockets", "add_bearer", "add_token"]
+
+
+Trace = Callable[[str, dict[str, Any]], Coroutine[Any, Any, None]]
 
 
 class ClientOptions(TypedDict, total=False):
@@ -185,8 +189,8 @@ class Lifeline:
     def cut(self) -> None:
         """End the reader, now or as soon as it has a socket; returns at once.
 
-        In a forked child it does nothing: the socket is the parent's, and so is the thread that may have held
-        the lock.
+        In a forked child it does nothing: the connection is the parent's, and so is the thread that may have
+        held the lock.
         """
         if this_process() is not self._process:
             return
@@ -201,6 +205,7 @@ class Lifeline:
                 # One that is kept alive comes with each response; those that are closed are of no use.
                 others = [each for each in self._sockets if each is not sock and each.fileno() >= 0]
                 self._sockets = [*others, sock]
+                not_for_children(sock)
                 if self._is_cut:
                     _shut_down(sock)
 
@@ -221,17 +226,41 @@ class Lifeline:
                 self._handshaking = None
 
 
-class Handshake:
-    """Closes the connection of a TLS handshake that is cancelled: httpcore leaves it open under asyncio."""
+class LoopSockets:
+    """The sockets of an asynchronous client, for when nobody can close it any more."""
 
     def __init__(self) -> None:
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+
+    def trace(self) -> Trace:
+        """For the ``trace`` extension of one request."""
+        return _Handshake(self._hold).trace
+
+    def cut(self) -> None:
+        """Close them, where their event loop is closed and so cannot."""
+        for sock in tuple(self._sockets):
+            sock.close()
+
+    def _hold(self, stream: Any) -> None:
+        # asyncio hands out a wrapper, whose socket cannot be had otherwise.
+        sock = getattr(stream.get_extra_info("socket"), "_sock", None)
+        if isinstance(sock, socket.socket):
+            self._sockets.add(sock)
+            not_for_children(sock)
+
+
+class _Handshake:
+    """Closes the connection of a TLS handshake that is cancelled: httpcore leaves it open under asyncio."""
+
+    def __init__(self, hold: Callable[[Any], None]) -> None:
+        self._hold = hold
         self._stream: Any = None
 
     async def trace(self, name: str, info: dict[str, Any]) -> None:
-        """For the ``trace`` extension of an asynchronous request."""
         match name.partition(".")[2]:
-            case "connect_tcp.complete":
+            case "connect_tcp.complete" | "connect_unix_socket.complete":
                 self._stream = info["return_value"]
+                self._hold(self._stream)
             case "start_tls.failed" if self._stream is not None:
                 await self._stream.aclose()
             case _:

@@ -22,7 +22,7 @@ from typing import Any
 from reactivex import abc
 
 from ctfy_rx.connection.answers import BODY_BYTES, is_event_stream, refusal, translated
-from ctfy_rx.connection.clients import Handshake, Lifeline
+from ctfy_rx.connection.clients import Lifeline, LoopSockets
 from ctfy_rx.connection.content_coding import Content
 from ctfy_rx.connection.redaction import Secrets, redact_logs
 from ctfy_rx.connection.request import EventRequest, exchange, redirect_target
@@ -221,7 +221,8 @@ class LoopDriver(_Driver):
         self._loop = loop
         self._reading = asyncio.Timeout(None)  # ends at once when it is asked to
         self._session.end = self.end
-        self._task = LoopTask(loop, self._run, on_lost=self.finish)
+        self._sockets = LoopSockets()
+        self._task = LoopTask(loop, self._run, on_lost=self.finish, left_behind=self._sockets.cut)
 
     def dispose(self) -> None:
         """End it; from any thread."""
@@ -280,7 +281,7 @@ class LoopDriver(_Driver):
         request, options = next(steps)
         while True:
             self.go_on()
-            request.extensions["trace"] = Handshake().trace
+            request.extensions["trace"] = self._sockets.trace()
             response = await self._client.send(request, stream=True, follow_redirects=False, **options)
             try:
                 request, options = steps.send(response)

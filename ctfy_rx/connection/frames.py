@@ -29,6 +29,7 @@ from ctfy_rx.connection.rest import Root
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import UNASKED, Session, Unasked
 from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
+from ctfy_rx.threads.consumers import who_subscribes
 from ctfy_rx.threads.loops import running_loop
 
 __all__ = ["ClientFactory", "Frames", "FramesOptions", "Params", "Token", "frames", "loop_of"]
@@ -218,14 +219,19 @@ class Frames(Observable[Frame]):
             decoder = FrameDecoder(max_frame_bytes=self._max_frame_bytes, last_event_id=session.last_event_id)
             prepare = partial(self._prepare, session)
             if not hasattr(client, "aclose"):
+                session.driven_by(None)
                 thread = ThreadDriver(client, prepare, session, decoder, observer, address=self.address)
                 thread.start()
                 return Disposable(thread.dispose)
-            session.loop = loop or session.loop or running_loop()
-            if session.loop is None:
+            loop = loop or session.loop or running_loop()
+            if loop is None:
                 raise ConfigurationError(_NO_LOOP)
+            session.driven_by(loop)
+            consumer = who_subscribes()
+            if consumer is not None:
+                consumer.needs(lambda: loop)
             task = LoopDriver(client, prepare, session, decoder, observer, address=self.address)
-            task.start(session.loop)
+            task.start(loop)
             return Disposable(task.dispose)
 
         return Observable(subscribe)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 
 from ctfy_rx.connection.answers import translated
-from ctfy_rx.connection.clients import Handshake, Lifeline, add_bearer
+from ctfy_rx.connection.clients import Lifeline, LoopSockets, add_bearer
 from ctfy_rx.connection.redaction import Secrets, redact_logs
 from ctfy_rx.connection.request import bare
 from ctfy_rx.errors import ConnectionFailed, ConnectionTimedOut
@@ -200,6 +200,7 @@ class LoopRest(_Rest):
 
     def __init__(self, client: Any, root: Root) -> None:
         super().__init__(client, root)
+        self._sockets = LoopSockets()
         self._asking = 0
         self._closes = False
 
@@ -212,6 +213,10 @@ class LoopRest(_Rest):
             self._asking -= 1
             if self._closes:
                 await self.aclose()
+
+    def cut(self) -> None:
+        """Close its connections, where the event loop is closed and so nobody else can."""
+        self._sockets.cut()
 
     async def aclose(self) -> None:
         """Close the client, now or after what is being asked."""
@@ -236,7 +241,7 @@ class LoopRest(_Rest):
         try:
             redact_logs(self._secrets)
             request = self._request(get)
-            request.extensions["trace"] = Handshake().trace
+            request.extensions["trace"] = self._sockets.trace()
             async with asyncio.timeout(MAX_SECONDS):
                 response = await self._client.send(request, stream=True, auth=None, follow_redirects=False)
                 async with aclosing(response):

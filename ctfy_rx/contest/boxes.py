@@ -60,10 +60,10 @@ class Box:
         """
         found = isolated(Observable(self._watch)).pipe(ops.take(1))
         if timeout is None:
-            return Eventual(found, self._pipeline.refuse_to_block_its_loop)
+            return Eventual(found)
         late = TimeoutError(f"the instance {self.id} is not ready after {timeout:g} s")
         in_time = found.pipe(ops.timeout(timeout, reactivex.throw(late)))
-        return Eventual(in_time, self._pipeline.refuse_to_block_its_loop)
+        return Eventual(in_time)
 
     def _watch(
         self, observer: abc.ObserverBase[Instance], scheduler: abc.SchedulerBase | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any, TypeVar
 
 from reactivex import Observable, abc
@@ -18,17 +18,15 @@ T = TypeVar("T", covariant=True)  # noqa: PLC0105 - as reactivex names it
 
 class Eventual(Observable[T]):
     """The first item of `source`: ``await it``, ``it.wait()``, or subscribe to it. Nothing happens before.
-    `refuse_to_block` raises where `wait` would wait for what its own thread is to do.
 
     >>> import reactivex
     >>> Eventual(reactivex.of(7, 8)).wait()
     7
     """
 
-    def __init__(self, source: Observable[T], refuse_to_block: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, source: Observable[T]) -> None:
         super().__init__()
         self._source = source
-        self._refuse_to_block = refuse_to_block
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -38,10 +36,11 @@ class Eventual(Observable[T]):
     def wait(self) -> T:
         """Block until it comes.
 
-        Raises what the source fails with, `StreamClosed` if it ends before.
+        Raises what the source fails with, `StreamClosed` if it ends before, `ConfigurationError` on the event
+        loop that would have to bring it.
         """
-        self._refuse_to_block()
         with Items(self) as items:
+            items.refuse_to_block()  # whether or not it has come already
             for item in items:
                 return item
         raise StreamClosed(_ENDED)

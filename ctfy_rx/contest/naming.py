@@ -10,6 +10,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
 from ctfy_rx.contest.directory import Directory, changes_names, contest_of
+from ctfy_rx.errors import LoopClosed
 from ctfy_rx.event import Event
 from ctfy_rx.threads.turns import Turns
 
@@ -118,7 +119,7 @@ class Names:
             return
         try:
             self._waits.disposable = self._timers[-1].schedule_relative(_FLOOR, self._rested)
-        except RuntimeError:  # an event loop that has just been closed: no event may be lost over that
+        except (LoopClosed, RuntimeError):  # a loop, just now: no event may be lost over that
             self._busy = False
 
     def _rested(self, *_: Any) -> None:

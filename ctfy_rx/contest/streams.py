@@ -99,7 +99,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
         """The ids of the teams whose names everybody may know, asked without a token: an administrator hears
         the names of anonymous teams too, and what is shown in public should leave those out."""
         asked = self._pipeline.ask(public_teams, public=True)
-        return Eventual(asked, self._pipeline.refuse_to_block_its_loop)
+        return Eventual(asked)
 
     def by_team(self, team_id: str, /) -> Self:
         """The events of one team, with names. A frame names no team: whose it is, is looked up."""

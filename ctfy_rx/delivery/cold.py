@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock, RLock
+from threading import Lock
 from typing import TypeVar
 
 from reactivex import Observable, abc
@@ -12,6 +12,7 @@ from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignme
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.slow_subscriber import End, end, report
 from ctfy_rx.stats import Counters
+from ctfy_rx.threads.process import OwnLock, this_process
 
 __all__ = ["Cold"]
 
@@ -33,7 +34,8 @@ class Cold(Observable[T]):
         super().__init__()
         self._begin = begin
         self._counters = counters
-        self._state = RLock()
+        self._process = this_process()
+        self._state = OwnLock()
         self._solos: dict[_Solo[T], None] = {}
 
     def _subscribe_core(
@@ -59,8 +61,17 @@ class Cold(Observable[T]):
         """There is nothing to hold open: each subscriber begins when it comes."""
         return Disposable()
 
-    def close(self, *, then: Callable[[], None] = lambda: None) -> None:
-        """Everybody completes, after the item in delivery, and then `then` is called."""
+    @property
+    def is_of_the_parent(self) -> bool:
+        """Whether this process is a child, forked from one in which somebody was subscribed."""
+        forked = self._process is not this_process()
+        return forked and any(solo.process is not this_process() for solo in tuple(self._solos))
+
+    def leave_if_idle(self) -> None:
+        """Nothing lingers here."""
+
+    def close(self, tell: End = complete, *, then: Callable[[], None] = lambda: None) -> None:
+        """Everybody is told, after the item in delivery, that it completes, and then `then` is called."""
         with self._state:
             solos, self._solos = tuple(self._solos), {}
         left = len(solos)
@@ -75,7 +86,7 @@ class Cold(Observable[T]):
 
         for solo in solos:
             solo.connection.dispose()
-            solo.end(complete, ended)
+            solo.end(tell, ended)
         if not solos:
             then()
 
@@ -89,6 +100,7 @@ class _Solo(abc.ObserverBase[T]):
 
     def __init__(self, observer: abc.ObserverBase[T], counters: Counters) -> None:
         self.connection = SingleAssignmentDisposable()
+        self.process = this_process()
         self._observer = observer
         self._counters = counters
         self._give = observer.on_next

@@ -16,6 +16,7 @@ from ctfy_rx.delivery.interests import NOBODY, Member, Members, Routes, Wants, a
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import End, Strand, end, report
 from ctfy_rx.threads.loops import running_loop
+from ctfy_rx.threads.process import this_process
 
 __all__ = ["SLOW", "Hub", "complete"]
 
@@ -52,9 +53,10 @@ class Hub(Generic[T]):
         self._key = key
         self.connection = SingleAssignmentDisposable()
         self.lingering = SerialDisposable()
-        self.scheduler: abc.SchedulerBase | None = None  # the first subscriber's
+        self.scheduler: abc.SchedulerBase | None = None  # of the first subscriber that has one
         self.holds = 0
         self._opened = False
+        self._process = this_process()
         self._discarded = False
         self._seeks_slow = False
         self._make_drops = make_drops
@@ -80,10 +82,21 @@ class Hub(Generic[T]):
         """Whether anybody wants the items of `key`."""
         return bool(self._routes[key])
 
+    def bring(self, scheduler: abc.SchedulerBase | None) -> None:
+        """A subscriber brings its `scheduler`. Whoever comes after the opening takes it away again."""
+        if not self._opened:
+            self.scheduler = self.scheduler or scheduler
+
     def must_open(self) -> bool:
         """True once."""
         opened, self._opened = self._opened, True
+        self._process = self._process if opened else this_process()
         return not opened
+
+    @property
+    def is_of_the_parent(self) -> bool:
+        """Whether it was open when this process was forked. One that was not opens here."""
+        return self._opened and self._process is not this_process()
 
     def is_idle(self) -> bool:
         """Nobody listens, nobody holds it open."""

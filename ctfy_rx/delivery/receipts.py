@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 __all__ = ["Held", "Receipt", "Receipts"]
@@ -87,6 +88,12 @@ class Held:
         if current is not None:
             self._waiting.append(current.take())
 
+    def refuse(self) -> None:
+        """The event in delivery does not go into the buffer."""
+        current = self._receipts.current if self._receipts is not None else None
+        if current is not None:
+            current.fail()
+
     def drop(self) -> None:
         """The oldest leaves the buffer unread."""
         if self._waiting:
@@ -108,5 +115,10 @@ class Held:
         taken, self._taken = self._taken, None
         if taken is not None:
             taken.done(failed=True)
-        while self._waiting:
-            self.drop()
+        self.discard()
+
+    def discard(self) -> None:
+        """All leave the buffer unread."""
+        with suppress(IndexError):  # there are no more
+            while True:
+                self._waiting.popleft().done(failed=True)

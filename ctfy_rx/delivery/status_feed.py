@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from threading import RLock
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
@@ -13,6 +12,7 @@ from typing_extensions import override
 from ctfy_rx.status import NEWS, Closed, Idle, Status
 from ctfy_rx.text.html import element, page
 from ctfy_rx.threads.loops import refuse_coroutine_functions
+from ctfy_rx.threads.process import OwnLock
 
 __all__ = ["StatusFeed", "Teller"]
 
@@ -40,7 +40,7 @@ class StatusFeed(Observable[Status]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = RLock()  # reentrant: a garbage collection inside may close a forgotten iterator
+        self._lock = OwnLock()  # reentrant: a garbage collection inside may close a forgotten iterator
         self._observers: Observers = ()
         self._news: deque[tuple[Status | None, Observers]] = deque()  # None is the end
         self._telling = False

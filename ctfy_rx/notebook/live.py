@@ -40,7 +40,8 @@ def live(source: Observable[Any], view: ViewName | View = "items", *, rows: int 
     - ``"heat"``: challenges and teams: who solved which, who guessed, who was first;
     - ``"rate"``: how many come in a second.
 
-    Raises `ConfigurationError` for a view that does not exist, and `MissingExtra` on a terminal without rich.
+    Raises `ConfigurationError` for a view that does not exist, and on a terminal where it would block the
+    event loop that reads the stream; `MissingExtra` on a terminal without rich.
     """
     shown = _view(view, rows)
     shell = kernel_shell()
@@ -51,6 +52,9 @@ def live(source: Observable[Any], view: ViewName | View = "items", *, rows: int 
         watched.wait()
     except KeyboardInterrupt:
         return watched  # as asked: it has stopped
+    except ConfigurationError:
+        watched.stop()
+        raise
     return watched
 
 

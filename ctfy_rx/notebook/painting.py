@@ -15,6 +15,7 @@ from ctfy_rx.notebook.view import Grid, View
 from ctfy_rx.stats import Stats
 from ctfy_rx.status import Connecting, Open, Status
 from ctfy_rx.text.html import Html
+from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.waiting import Alarm, wait_for
 
 __all__ = ["LiveView", "Watched"]
@@ -61,6 +62,7 @@ class LiveView:
         self._painting = threading.RLock()
         self._changed = Alarm()
         self._ended = threading.Event()
+        self._consumer = Consumer()
         self._subscription = SingleAssignmentDisposable()
         self._painter = threading.Thread(target=self._paint_on, name="ctfy_rx live view", daemon=True)
         self._painted = self._picture()
@@ -88,8 +90,11 @@ class LiveView:
     def wait(self, timeout: float | None = None) -> bool:
         """Block until it has ended (True) or `timeout` seconds have passed (False), while it goes on.
 
-        For notebooks that run from top to bottom, and for scripts. An interrupt stops it.
+        For notebooks that run from top to bottom, and for scripts. An interrupt stops it. Raises
+        `ConfigurationError` on the event loop that would have to bring what it shows.
         """
+        if not self._ended.is_set():
+            self._consumer.refuse_to_block()
         try:
             ended = wait_for(self._ended, timeout)
         except KeyboardInterrupt:
@@ -109,7 +114,8 @@ class LiveView:
         self._painter.start()
         status = self._watched.status.subscribe(self._note) if self._watched else Disposable()
         try:
-            items = source.subscribe(self._add, self._fail, lambda: self._finish("ended"))
+            with self._consumer.subscribing(source):
+                items = source.subscribe(self._add, self._fail, lambda: self._finish("ended"))
         except BaseException:
             status.dispose()
             self.stop()

@@ -12,9 +12,11 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 from reactivex.scheduler import TimeoutScheduler
 
+from ctfy_rx.connection.frames import loop_of
 from ctfy_rx.errors import ConnectionFailed, HttpError
 from ctfy_rx.reconnect import Backoff, Session, is_transient
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
+from ctfy_rx.threads.loops import LoopScheduler
 
 __all__ = ["retry_with_backoff"]
 
@@ -63,9 +65,10 @@ def retry_with_backoff(
 
     Never completes. Fails at once with an error for which `retry_if` is false, with the last real error after
     `max_attempts` failures in a row (`ConnectionFailed` if all of them were orderly ends), and with what a
-    subscriber raised, which is never retried. `scheduler` gives the time (default: that of the subscription,
-    else a timer thread for each wait), `random` the chance, numbers in [0, 1). `on_status` is told of
-    `Connecting`, `Open`, `Waiting` and `Gap`. Raises `ConfigurationError` for numbers without a meaning.
+    subscriber raised, which is never retried. `scheduler` gives the time (default: the event loop that drives
+    the connections, else that of the subscription, else a timer thread for each wait), `random` the chance,
+    numbers in [0, 1). `on_status` is told of `Connecting`, `Open`, `Waiting` and `Gap`. Raises
+    `ConfigurationError` for numbers without a meaning.
 
     >>> import reactivex
     >>> from reactivex.testing import TestScheduler
@@ -91,13 +94,12 @@ def retry_with_backoff(
         def subscribe(
             observer: abc.ObserverBase[T], subscribed_on: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            timer = scheduler or subscribed_on or TimeoutScheduler.singleton()
             retrying = _Retrying(
                 source,
                 observer,
                 policy,
                 retry_if=retry_if,
-                timer=timer,
+                timer=scheduler,
                 subscribed_on=subscribed_on,
                 on_status=on_status,
             )
@@ -120,16 +122,17 @@ class _Retrying(Generic[T]):
         policy: Backoff,
         *,
         retry_if: Callable[[Exception], bool],
-        timer: abc.SchedulerBase,
+        timer: abc.SchedulerBase | None,
         subscribed_on: abc.SchedulerBase | None,
         on_status: Callable[[Status], None] | None,
     ) -> None:
         self._observer = observer
         self._policy = policy
         self._retry_if = retry_if
-        self._timer = timer
+        self._given_timer = timer
         self._subscribed_on = subscribed_on
         self._on_status = on_status
+        self._is_resumable = isinstance(source, _Resumable)
         self._session = source.session() if isinstance(source, _Resumable) else Session()
         self._source: Observable[T] = (
             source.connect(self._session) if isinstance(source, _Resumable) else source
@@ -156,6 +159,18 @@ class _Retrying(Generic[T]):
         connection.disposable = self._source.subscribe(
             self._on_next, self._on_error, self._on_completed, scheduler=self._subscribed_on
         )
+
+    @property
+    def _timer(self) -> abc.SchedulerBase:
+        """What gives the time. The event loop of whoever subscribed first does not, unless it reads: it may
+        end, or stand still, while a thread goes on reading."""
+        if self._given_timer is not None:
+            return self._given_timer
+        if self._session.loop is not None:
+            return LoopScheduler(self._session.loop)
+        if self._subscribed_on is None or (self._is_resumable and loop_of(self._subscribed_on) is not None):
+            return TimeoutScheduler.singleton()
+        return self._subscribed_on
 
     def _tell(self, status: Status) -> None:
         if self._on_status is None or self.disposable.is_disposed:

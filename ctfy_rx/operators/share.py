@@ -9,7 +9,6 @@ Connecting, disposing and delivering happen outside that lock, so that a callbac
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from threading import RLock
 from typing import Any, TypeVar
 
 from reactivex import Observable, abc
@@ -20,6 +19,9 @@ from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.hub import Hub, complete
 from ctfy_rx.delivery.interests import Wants, all_alike
 from ctfy_rx.delivery.receipts import Receipts
+from ctfy_rx.delivery.slow_subscriber import End
+from ctfy_rx.errors import LoopClosed, StreamClosed
+from ctfy_rx.threads.process import OPENED_BEFORE_FORK, OwnLock
 
 __all__ = ["Choice", "Shared", "share"]
 
@@ -79,7 +81,7 @@ class Shared(Observable[T]):
         self._linger = linger
         self._scheduler = scheduler
         self._autoconnect = autoconnect
-        self._state = RLock()  # reentrant: a garbage collection inside may dispose a forgotten iterator
+        self._state = OwnLock()  # reentrant: a garbage collection inside may dispose a forgotten iterator
         self._hub: Hub[T] | None = None
         self._former: Hub[T] = Hub()  # its slow subscribers may not have ended yet
 
@@ -103,36 +105,53 @@ class Shared(Observable[T]):
         scheduler: abc.SchedulerBase | None = None,
         wants: Wants | None = None,
     ) -> abc.DisposableBase:
-        """Subscribe `observer`, which detaches itself, to what it `wants`."""
+        """Subscribe `observer`, which detaches itself, to what it `wants`. Raises `StreamClosed` in a forked
+        child, if its parent holds the source open."""
+        if self.is_of_the_parent:
+            raise StreamClosed(OPENED_BEFORE_FORK)
         with self._state:
             hub = self._join(observer, wants)
             hub.lingering.disposable = Disposable()
-            hub.scheduler = hub.scheduler or scheduler
+            hub.bring(scheduler)
             opens = self._autoconnect and hub.must_open()
         if opens:
             self._open(hub)
         return Disposable(lambda: self._leave(hub, observer))
 
     def connect(self, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-        """Open the source, and keep it open until the returned disposable is disposed."""
+        """Open the source, and keep it open until the returned disposable is disposed. Raises as `serve`."""
+        if self.is_of_the_parent:
+            raise StreamClosed(OPENED_BEFORE_FORK)
         with self._state:
             hub = self._current_hub()
             hub.holds += 1
-            hub.scheduler = hub.scheduler or scheduler
+            hub.bring(scheduler)
             opens = hub.must_open()
         if opens:
             self._open(hub)
         return Disposable(lambda: self._release(hub))
 
-    def close(self, *, then: Callable[[], None] = lambda: None) -> None:
-        """Close the source; everybody who is subscribed completes, after the item in delivery, and then
-        `then` is called. What waits for slow subscribers is forgotten."""
+    @property
+    def is_of_the_parent(self) -> bool:
+        """Whether this process is a child, forked from the one that holds the source open."""
+        hub = self._hub
+        return hub is not None and hub.is_of_the_parent
+
+    def leave_if_idle(self) -> None:
+        """Close the source now, if it only lingers."""
+        hub = self._hub
+        if hub is not None:
+            self._close_if_idle(hub)
+
+    def close(self, tell: End = complete, *, then: Callable[[], None] = lambda: None) -> None:
+        """Close the source; everybody who is subscribed is told, after the item in delivery, that it
+        completes, and then `then` is called. What waits for slow subscribers is forgotten."""
         with self._state:
             former, hub, self._hub = self._former, self._hub, None
         former.discard()
 
         def after_the_former() -> None:  # an item of it may be in delivery still
-            former.finish(complete, then=then)
+            former.finish(tell, then=then)
 
         if hub is None:
             after_the_former()
@@ -140,7 +159,7 @@ class Shared(Observable[T]):
         hub.lingering.dispose()
         hub.connection.dispose()
         hub.discard()
-        hub.finish(complete, then=after_the_former)
+        hub.finish(tell, then=after_the_former)
 
     def _join(self, observer: abc.ObserverBase[T], wants: Wants | None) -> Hub[T]:
         while True:
@@ -179,18 +198,30 @@ class Shared(Observable[T]):
         hub.finish(end)
 
     def _leave(self, hub: Hub[T], observer: abc.ObserverBase[T]) -> None:
+        if hub.is_of_the_parent:
+            return
         with self._state:
             hub.remove(observer)
             lingers = self._linger > 0 and hub.is_idle() and self._hub is hub
         if lingers:
-            timer = self._scheduler or hub.scheduler or TimeoutScheduler.singleton()
-            hub.lingering.disposable = timer.schedule_relative(
-                self._linger, lambda _, __: self._close_if_idle(hub)
-            )
+            self._close_later(hub)
         else:
             self._close_if_idle(hub)
 
+    def _close_later(self, hub: Hub[T]) -> None:
+        def close(*_: object) -> None:
+            self._close_if_idle(hub)
+
+        threads = TimeoutScheduler.singleton()
+        timer = self._scheduler or hub.scheduler or threads
+        try:
+            hub.lingering.disposable = timer.schedule_relative(self._linger, close)
+        except LoopClosed:  # that of whoever came first; it did not read, or the hub would be no more
+            hub.lingering.disposable = threads.schedule_relative(self._linger, close)
+
     def _release(self, hub: Hub[T]) -> None:
+        if hub.is_of_the_parent:
+            return
         with self._state:
             hub.holds -= 1
         self._close_if_idle(hub)

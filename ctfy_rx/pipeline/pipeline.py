@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from operator import attrgetter
-from threading import RLock
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from reactivex import Observable, abc
 from reactivex import operators as ops
@@ -21,9 +21,10 @@ from ctfy_rx.connection.frames import Frames, loop_of
 from ctfy_rx.connection.rest import Steps
 from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.cold import Cold
+from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.status_feed import StatusFeed
-from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.retry import retry_with_backoff
 from ctfy_rx.operators.share import Choice, Shared
@@ -34,8 +35,9 @@ from ctfy_rx.recording.lines import Header
 from ctfy_rx.sse import Frame
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Closed, Connecting, Dropped, Open, Status
-from ctfy_rx.threads.loops import LoopScheduler, LoopTask, running_loop
-from ctfy_rx.threads.process import this_process
+from ctfy_rx.threads.consumers import Consumer, who_subscribes
+from ctfy_rx.threads.loops import Drive, LoopScheduler
+from ctfy_rx.threads.process import OPENED_BEFORE_FORK, OwnLock
 
 __all__ = ["Kept", "Pipeline", "Source", "Tell", "once"]
 
@@ -76,8 +78,9 @@ class Pipeline:
         self.platform = platform  # where to ask, None for events from elsewhere
         self.competition = competition  # the one contest that the stream is narrowed to
         self.receipts = receipts  # of a source that acknowledges what it has given
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.status = StatusFeed()
+        self.drive = Drive()  # of the opening that was the last
+        self._status = StatusFeed()
+        self._left: StatusFeed | None = None  # in a forked child, instead
         self.counters = Counters()
         self.cursor: Callable[[], str | None] = lambda: None
         self.header: Callable[[], Header] = lambda: Header.now(name)
@@ -88,10 +91,10 @@ class Pipeline:
         self.kept: deque[Event[Payload]] = deque(maxlen=keep)
         self.closed = False
         self._source = source
-        self._process: object | None = None  # that holds the connection
-        self._state = RLock()
+        self._state = OwnLock()
         # In the order in which they came, each with what it is subscribed to.
         self._consumers: dict[abc.ObserverBase[Any], Observable[Any]] = {}
+        self._loops: WeakSet[Consumer] = WeakSet()  # they may have events though all have come to them
         self.events: Shared[Event[Payload]] | Cold[Event[Payload]]
         if cold:
             self.events = Cold(self._open, self.counters)
@@ -107,29 +110,33 @@ class Pipeline:
             )
 
     def __repr__(self) -> str:
-        with self._state:
-            subscribed = sum(map(self._is_at_the_root, self._consumers.values()))
+        # Without the lock, which a forked child does without.
+        subscribed = sum(map(self._is_at_the_root, tuple(self._consumers.values())))
         return f"{self.name} ({self.status.current}, {subscribed} subscribed)"
+
+    @property
+    def status(self) -> StatusFeed:
+        """What the connection is doing; for a forked child, what has become of its parent's."""
+        if self._left is None and self.is_of_the_parent:
+            self._left = StatusFeed()
+            self._left.end(Closed(StreamClosed(OPENED_BEFORE_FORK)))
+        return self._left or self._status
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """That drives the connection, unless threads do, or nothing is open, or it is gone."""
-        return None if self._loop is None or self._loop.is_closed() else self._loop
-
-    def refuse_to_block_its_loop(self) -> None:
-        """Raise `ConfigurationError` on the loop that would have to bring what is waited for."""
-        loop = running_loop()
-        if loop is not None and loop is self.loop:
-            raise ConfigurationError(
-                "this would block the event loop that reads the stream, for ever: "
-                "write `async for event in stream`, or `await stream.next_event()`"
-            )
+        return self.drive.loop
 
     @property
     def is_of_the_parent(self) -> bool:
         """Whether this process is a child, forked from the one that holds the connection: it has none of that
         one's threads, and must not touch the socket that they share."""
-        return self._process not in {None, this_process()}
+        return self.events.is_of_the_parent
+
+    def refuse_in_a_forked_child(self) -> None:
+        """Raise `StreamClosed` in a child of the process that holds the connection."""
+        if self.is_of_the_parent:
+            raise StreamClosed(OPENED_BEFORE_FORK)
 
     def drops(self) -> Drops:
         """What counts the drops of a slow consumer, and tells the status of them."""
@@ -172,13 +179,32 @@ class Pipeline:
                     observer.on_next(event)
             observer.on_completed()
             return Disposable()
+        self.refuse_in_a_forked_child()
+        consumer = who_subscribes()
+        if consumer is None:
+            return self._attach(source, observer, scheduler)
+        if not self.cold:  # each opening of a cold stream speaks for itself
+            consumer.needs(lambda: self.loop)
+        with consumer.inside(self) as stands_here:
+            return self._attach(source, observer, scheduler, consumer if stands_here else None)
+
+    def _attach(
+        self,
+        source: Observable[Any],
+        observer: abc.ObserverBase[Any],
+        scheduler: abc.SchedulerBase | None,
+        consumer: Consumer | None = None,
+    ) -> abc.DisposableBase:
         with self._state:
             closed = self.closed
             if not closed:
                 self._consumers[observer] = source
+            if not closed and consumer is not None:
+                self._loops.add(consumer)
         if closed:
             observer.on_completed()
             return Disposable()
+        self._leave_what_stands_still()
         try:
             # Not `subscribe`: the observer is one that detaches itself already, and each more of that kind
             # takes 80 ns an event.
@@ -187,7 +213,24 @@ class Pipeline:
         except BaseException:
             self._detach(observer)
             raise
-        return CompositeDisposable(subscription, Disposable(lambda: self._detach(observer)))
+
+        def leave() -> None:
+            if not self.is_of_the_parent:
+                subscription.dispose()
+                self._detach(observer)
+
+        return Disposable(leave)
+
+    def connect(self, scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
+        """Open the connection, and keep it open until what this returns is disposed."""
+        self._leave_what_stands_still()
+        return self.events.connect(scheduler)
+
+    def _leave_what_stands_still(self) -> None:
+        """A connection that only lingers, on a loop that does not run, serves nobody who comes."""
+        loop = self.loop
+        if loop is not None and not loop.is_running():
+            self.events.leave_if_idle()
 
     def _is_at_the_root(self, source: Observable[Any]) -> bool:
         """Whether it is all events, or a choice of them by name."""
@@ -219,21 +262,38 @@ class Pipeline:
             closes, self.closed = not self.closed, True
         if closes:
             self.status.teller()  # takes the word from the connection: the last one is ours
-            # After the items that are being delivered, so that nobody is completed in the middle of a call.
-            self.events.close(then=self._complete_consumers)
+            self._end_consumers()
             self.status.end(Closed())
 
     def _detach(self, observer: abc.ObserverBase[Any]) -> None:
         with self._state:
             self._consumers.pop(observer, None)
 
-    def _complete_consumers(self) -> None:
-        # Those whom the end of the connection did not complete: a merge with an interval, say, would go on
-        # for ever. The innermost came last and go first: what take_last, say, still holds is delivered.
+    def _end_consumers(self) -> None:
+        """What waits in the buffers of loops is discarded, then all complete: after the items that are being
+        delivered, so that nobody is completed in the middle of a call."""
         with self._state:
-            consumers = tuple(self._consumers)
-        for observer in reversed(consumers):
-            observer.on_completed()
+            loops = tuple(self._loops)
+
+        def complete_one(observer: abc.ObserverBase[Any]) -> None:
+            for loop in loops:
+                loop.accept()
+            complete(observer)
+
+        def complete_the_others() -> None:
+            # Those whom the end of the connection did not complete: a merge with an interval, say, would go
+            # on for ever. The innermost came last and go first: what take_last, say, still holds is
+            # delivered.
+            with self._state:
+                consumers = tuple(self._consumers)
+            for loop in loops:
+                loop.accept()
+            for observer in reversed(consumers):
+                complete(observer)
+
+        for loop in loops:
+            loop.closed(self)
+        self.events.close(complete_one, then=complete_the_others)
 
     def _open(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
@@ -242,7 +302,6 @@ class Pipeline:
             observer.on_completed()
             return Disposable()
         tell = self.status.teller()
-        self._process = this_process()
 
         def on_error(error: Exception) -> None:
             tell(Closed(error))
@@ -254,18 +313,25 @@ class Pipeline:
 
         # The first subscriber's scheduler chooses the driver, but its clock is its own: it may be gone before
         # the connection is.
-        loop = self._loop = loop_of(scheduler)
-        connection = self._source(tell).subscribe(
-            self._taken(observer.on_next),
-            on_error,
-            on_completed,
-            scheduler=scheduler if loop or self.cold else None,
-        )
-        guard = _guard(loop, on_error)
-        return CompositeDisposable(connection, guard, Disposable(tell.stop), Disposable(self._let_go))
-
-    def _let_go(self) -> None:
-        self._process = self._loop = None
+        loop = loop_of(scheduler)
+        drive = self.drive = Drive(on_error)
+        consumer = who_subscribes()
+        if consumer is not None:
+            consumer.needs(lambda: drive.loop)
+        end = CompositeDisposable(Disposable(drive.end), Disposable(tell.stop))
+        try:
+            if not self.live:  # of what comes from elsewhere nobody tells
+                drive.by(loop)
+            connection = self._source(tell).subscribe(
+                self._taken(observer.on_next),
+                on_error,
+                on_completed,
+                scheduler=scheduler if loop or self.cold else None,
+            )
+        except BaseException:
+            end.dispose()
+            raise
+        return CompositeDisposable(connection, end)
 
     def _taken(self, give: Callable[[Any], None]) -> Callable[[Any], None]:
         """`give`, with what is done before to each event, or to each batch of a live source."""
@@ -286,17 +352,6 @@ class Pipeline:
         if kept.maxlen:
             return batch if self.live else one
         return give if self.live or self.cold else one
-
-
-def _guard(
-    loop: asyncio.AbstractEventLoop | None, on_lost: Callable[[Exception], None]
-) -> abc.DisposableBase:
-    """Tells when `loop` ends: what waits in it for a reconnect would vanish in silence."""
-    return Disposable() if loop is None else LoopTask(loop, _forever, on_lost=on_lost)
-
-
-async def _forever() -> None:
-    await asyncio.Event().wait()
 
 
 def once(source: Resumable, on_status: Callable[[Status], None]) -> Observable[list[Frame]]:

@@ -25,7 +25,7 @@ from ctfy_rx.reconnect import Backoff, Session
 from ctfy_rx.sse import Frame
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Gap, Status
-from ctfy_rx.threads.loops import running_loop
+from ctfy_rx.threads.loops import Drive, running_loop
 
 __all__ = ["Owner", "Resumable", "Stage", "StageOptions", "staged"]
 
@@ -64,6 +64,7 @@ class Stage:
         self._tell_feed = tell
         self._counters = counters
         self._workers: ThreadWorkers | LoopWorkers | None = None
+        self._drive = owner.drive
         self._reopens = options.reopens
         self._disposed = False
         self._session = Session()
@@ -93,6 +94,7 @@ class Stage:
         """The session of the source, with our hooks in it."""
         self._session = session = self._source.session()
         session.before_open = self._before_open
+        session.on_driven = self._drive.by
         self._counters.follow(session)
         return session
 
@@ -166,6 +168,7 @@ class Owner(Protocol):
     """Whose stages they are."""
 
     counters: Counters
+    drive: Drive  # of the opening that begins
     cursor: Callable[[], str | None]
     identity: Callable[[], Identity | None]
 

@@ -142,7 +142,7 @@ class LoopWorkers:
         self._task: LoopTask | None = None
         self._end: tuple[Exception | None] | None = None
         delivery.wake = self._drain_soon
-        doorbell.wake = self._rung.set
+        doorbell.wake = self._ring
 
     async def before_open(self, client: Any) -> None:
         """As that of `ThreadWorkers`."""
@@ -153,7 +153,9 @@ class LoopWorkers:
             return
         self._rest = rest = LoopRest(self._source.client(asynchronous=True), root)
         if self._task is None:
-            self._task = LoopTask(self._loop, self._read, on_lost=self._delivery.end)
+            self._task = LoopTask(
+                self._loop, self._read, on_lost=self._delivery.end, left_behind=self._leave_behind
+            )
         if before is not None:
             await before.aclose()
         await rest.ask(self._doorbell.before_open())
@@ -172,10 +174,20 @@ class LoopWorkers:
         if self._task is not None:
             self._task.dispose()
 
+    # Once the loop is closed nobody reads and nobody delivers. `Drive` tells the subscribers.
+
+    def _ring(self) -> None:
+        if not self._loop.is_closed():
+            self._rung.set()
+
     def _drain_soon(self) -> None:
-        if not self._drains:
+        if not self._drains and not self._loop.is_closed():
             self._drains = True
             self._loop.call_soon(self._drain)
+
+    def _leave_behind(self) -> None:
+        if self._rest is not None:
+            self._rest.cut()
 
     def _drain(self) -> None:
         self._drains = False

@@ -14,6 +14,7 @@ from ctfy_rx.connection.frames import Frames, loop_of
 from ctfy_rx.connection.rest import LoopRest, Root, Steps, ThreadRest
 from ctfy_rx.errors import ConfigurationError, LogUnavailable
 from ctfy_rx.reconnect import Session
+from ctfy_rx.threads.consumers import who_subscribes
 from ctfy_rx.threads.loops import LoopTask, running_loop
 
 __all__ = ["asked"]
@@ -121,9 +122,12 @@ class _Asking(Generic[T]):
         return Disposable(dispose)
 
     def _on_loop(self, client: Any, loop: asyncio.AbstractEventLoop) -> abc.DisposableBase:
+        asking: list[LoopRest] = []
+
         async def run() -> None:
             try:
-                answer = await LoopRest(client, self._root(client)).ask(self._steps())
+                asking.append(LoopRest(client, self._root(client)))
+                answer = await asking[0].ask(self._steps())
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(error)
             else:
@@ -131,7 +135,14 @@ class _Asking(Generic[T]):
             finally:
                 await client.aclose()
 
-        task = LoopTask(loop, run, on_lost=self._fail)
+        def left_behind() -> None:
+            for rest in asking:
+                rest.cut()
+
+        consumer = who_subscribes()
+        if consumer is not None:
+            consumer.needs(lambda: loop)
+        task = LoopTask(loop, run, on_lost=self._fail, left_behind=left_behind)
 
         def dispose() -> None:
             self._disposed = True

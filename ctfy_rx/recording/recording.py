@@ -14,6 +14,7 @@ from reactivex.disposable import SingleAssignmentDisposable
 from ctfy_rx.event import Event
 from ctfy_rx.recording.lines import Header
 from ctfy_rx.recording.recorder import Earlier, Recorder, receipts_of
+from ctfy_rx.threads.consumers import Consumer
 
 __all__ = ["Recording", "begun"]
 
@@ -34,6 +35,7 @@ class Recording:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
+        self._consumer = Consumer()
         self._subscription = SingleAssignmentDisposable()
 
     @property
@@ -66,7 +68,8 @@ class Recording:
         recorder = self._recorder
         recorder.start()
         try:
-            self._subscription.disposable = source.subscribe(recorder.put, recorder.end, recorder.end)
+            with self._consumer.subscribing(source):
+                self._subscription.disposable = source.subscribe(recorder.put, recorder.end, recorder.end)
         except BaseException:
             recorder.finish()
             raise
@@ -78,15 +81,14 @@ class Recording:
         self._recorder.finish()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until it has ended (True) or `timeout` seconds have passed (False). Ctrl-C stops it.
+        """Block until it has ended (True) or `timeout` seconds have passed (False).
 
-        Raises what it, or its stream, has failed with.
+        Raises what it, or its stream, has failed with. Ctrl-C ends the wait with `KeyboardInterrupt`; the
+        recording goes on until it is stopped, or the program ends.
         """
-        try:
-            is_over = self._recorder.wait(timeout)
-        except KeyboardInterrupt:
-            self.stop()
-            is_over = True
+        if not self.is_over:
+            self._consumer.refuse_to_block()
+        is_over = self._recorder.wait(timeout)
         if self.error is not None:
             raise self.error
         return is_over

@@ -35,6 +35,7 @@ from ctfy_rx.stats import Stats
 from ctfy_rx.status import Closed, Open, Status
 from ctfy_rx.stream.to_table import gathered
 from ctfy_rx.text.html import element, joined, page
+from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.loops import refuse_coroutine_functions
 from ctfy_rx.threads.waiting import Alarm
 
@@ -167,6 +168,11 @@ class EventStream(ContestStreams[P]):
         source does not acknowledge."""
         return self._pipeline.receipts
 
+    @property
+    def closed_with(self) -> object:
+        """What all streams have in common that `close` closes together."""
+        return self._pipeline
+
     def derived(self, source: Observable[Any]) -> Self:
         """A stream on the same connection, of the events of `source`; what the operators return."""
         return type(self)(self._pipeline, source)
@@ -184,7 +190,8 @@ class EventStream(ContestStreams[P]):
     ) -> abc.DisposableBase:
         """As reactivex's; the first subscriber opens the connection, the last one out closes it.
 
-        Raises `StreamClosed` after `close()`, and TypeError for a coroutine function: those go to `each`.
+        Raises `StreamClosed` after `close()`, and in a forked child if the stream was open before; TypeError
+        for a coroutine function: those go to `each`.
         """
         if not isinstance(scheduler, Kept):
             self._refuse_if_closed()
@@ -197,15 +204,9 @@ class EventStream(ContestStreams[P]):
         return self._pipeline.attach(self._source, observer, scheduler)
 
     def _refuse_if_closed(self) -> None:
-        self._refuse_in_a_forked_child()
+        self._pipeline.refuse_in_a_forked_child()
         if self._pipeline.closed:
             raise StreamClosed("the stream is closed: make a new one with ctfy_rx.events(...)")
-
-    def _refuse_in_a_forked_child(self) -> None:
-        if self._pipeline.is_of_the_parent:
-            raise StreamClosed(
-                "this stream belongs to the process that was forked: make a new one with ctfy_rx.events(...)"
-            )
 
     def connect(self, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
         """Open the connection now, and keep it open until the stream, or what this returns, is closed or
@@ -215,7 +216,7 @@ class EventStream(ContestStreams[P]):
         subscribe, connect. An `AsyncIOScheduler` has its loop drive the connection.
         """
         self._refuse_if_closed()
-        return self._pipeline.events.connect(scheduler)
+        return self._pipeline.connect(scheduler)
 
     def live(self, view: ViewName | View = "items", *, rows: int = 10) -> LiveView:
         """Show these events, with names, here, in this cell or on this terminal, while they come. See
@@ -241,13 +242,14 @@ class EventStream(ContestStreams[P]):
         what you want to hear of. Opens the connection, and keeps it open no longer than that: subscribe
         first."""
         listening = self.status.pipe(ops.filter(lambda status: isinstance(status, Open)))
-        return Eventual(alongside(listening)(self.ignore_elements()), self._pipeline.refuse_to_block_its_loop)
+        return Eventual(alongside(listening)(self.ignore_elements()))
 
     # Iterating
 
     def __iter__(self) -> Items[Event[P]]:
-        self._pipeline.refuse_to_block_its_loop()
-        return Items(self, drops=self._pipeline.drops(), waits=self._pipeline.cold)
+        items = Items(self, drops=self._pipeline.drops(), waits=self._pipeline.cold)
+        items.refuse_to_block()
+        return items
 
     def __aiter__(self) -> AsyncItems[Event[P]]:
         return AsyncItems(self, drops=self._pipeline.drops(), waits=self._pipeline.cold)
@@ -295,11 +297,10 @@ class EventStream(ContestStreams[P]):
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the stream ends (True) or `timeout` seconds have passed (False); a script's last line.
 
-        Keeps the connection open meanwhile, and raises what the stream fails with, or has failed with. Ctrl-C
-        closes the stream.
+        Keeps the connection open meanwhile, and raises what the stream fails with, or has failed with, and
+        `ConfigurationError` on the event loop that reads it. Ctrl-C ends the wait with `KeyboardInterrupt`,
+        as it ends any other, and leaves the stream as it is.
         """
-        self._pipeline.refuse_to_block_its_loop()
-        self._refuse_in_a_forked_child()
         ended_before = self.status.current
         if isinstance(ended_before, Closed):
             if ended_before.cause is not None:
@@ -312,17 +313,17 @@ class EventStream(ContestStreams[P]):
             failures.append(error)
             ended.set()
 
+        consumer = Consumer()
         try:
             # Of no name: an event that only this would want need not be made.
             end = self.derived(self.selected(lambda _: False))
-            subscription = end.subscribe(on_error=on_error, on_completed=ended.set)
+            with consumer.subscribing(end):
+                subscription = end.subscribe(on_error=on_error, on_completed=ended.set)
         except StreamClosed:
             return True
         try:
+            consumer.refuse_to_block()
             has_ended = ended.wait(timeout)
-        except KeyboardInterrupt:
-            self.close()
-            has_ended = True
         finally:
             subscription.dispose()
         if failures:
@@ -335,7 +336,9 @@ class EventStream(ContestStreams[P]):
         """End the stream and all that is derived from it: consumers complete, the connection closes. Returns
         at once.
 
-        From any thread, at any moment, as often as you like.
+        No further event comes; what waits in the buffers of loops is discarded, and the log tells its number.
+        What operators such as `take_last` hold still comes. From any thread, at any moment, as often as you
+        like; in a forked child it ends nothing of its parent's.
         """
         self._pipeline.close()
 

@@ -10,6 +10,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.recording.player import AtOnce
 from ctfy_rx.recording.progress import Progress
 from ctfy_rx.recording.table import Columns
+from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.waiting import Alarm
 
 __all__ = ["gathered"]
@@ -28,9 +29,14 @@ def gathered(source: Observable[Event[Any]], *, progress: bool | None = None) ->
         failures.append(error)
         ended.set()
 
+    consumer = Consumer()
     with Progress("reading events", shown=progress) as bar:
-        subscription = source.subscribe(columns.append, on_error, ended.set, scheduler=AtOnce(on_read=bar.at))
+        with consumer.subscribing(source):
+            subscription = source.subscribe(
+                columns.append, on_error, ended.set, scheduler=AtOnce(on_read=bar.at)
+            )
         try:
+            consumer.refuse_to_block()
             ended.wait()
         finally:
             subscription.dispose()

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
+import sys
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from reactivex import abc, typing
-from reactivex.disposable import Disposable, SingleAssignmentDisposable
+from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ctfy_rx.errors import LoopClosed
+from ctfy_rx.threads.process import this_process
 
 __all__ = [
+    "Drive",
     "LoopScheduler",
     "LoopTask",
     "ended",
@@ -26,14 +32,19 @@ __all__ = [
 
 T = TypeVar("T")
 
-_running: set[asyncio.Task[None] | None] = set()  # a loop holds its tasks weakly
+_log = logging.getLogger("ctfy_rx")
+
+_YEARS = 3e8  # seconds
+_ENDED = "the event loop that drove the stream has ended: whoever subscribes next opens the stream anew"
 
 
 class LoopTask(abc.DisposableBase):
     """Runs a coroutine on `loop` until it ends or is disposed; both may be asked for from any thread.
 
-    A task that somebody else cancels, as `asyncio.run` does with what is left at its end, tells `on_lost`.
-    Raises `LoopClosed` where the loop is closed already.
+    A task that somebody else cancels, as `asyncio.run` does with what is left at its end, tells `on_lost`,
+    and so does one whose loop is closed over its head. That one cannot clean up after itself, so
+    `left_behind` is called for it, also after `dispose`. Raises `LoopClosed` where the loop is closed
+    already.
     """
 
     def __init__(
@@ -42,15 +53,20 @@ class LoopTask(abc.DisposableBase):
         coroutine: Callable[[], Coroutine[Any, Any, None]],
         *,
         on_lost: Callable[[LoopClosed], None],
+        left_behind: Callable[[], None] = lambda: None,
     ) -> None:
         self._loop = loop
         self._coroutine = coroutine
         self._on_lost = on_lost
+        self._left_behind = left_behind
+        self._process = this_process()
         self._disposed = False
         self._task: asyncio.Task[None] | None = None
+        keeper = _Keeper(self._lost)
         try:
-            on_loop(self._loop, self._start)
+            on_loop(self._loop, partial(self._start, keeper))
         except RuntimeError:
+            keeper.is_done = True
             raise LoopClosed("the event loop that drives the stream is closed") from None
 
     def dispose(self) -> None:
@@ -62,16 +78,15 @@ class LoopTask(abc.DisposableBase):
 
     def interrupt(self) -> None:
         """Cancel what the coroutine awaits; it may go on, if it knows why."""
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody will end the task
             on_loop(self._loop, self._cancel)
-        except RuntimeError:  # the loop is closed: nobody will end the task, so let it be collected
-            _running.discard(self._task)
 
-    def _start(self) -> None:
-        if not self._disposed:
-            self._task = self._loop.create_task(self._run(), name="ctfy_rx")
-            _running.add(self._task)
-            self._task.add_done_callback(_running.discard)
+    def _start(self, keeper: _Keeper) -> None:
+        if self._disposed:
+            keeper.is_done = True
+            return
+        self._task = self._loop.create_task(self._run(), name="ctfy_rx")
+        keeper.keep(self._task, self._loop)
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -81,13 +96,90 @@ class LoopTask(abc.DisposableBase):
         try:
             await self._coroutine()
         except asyncio.CancelledError:
-            if not self._disposed:
-                self._on_lost(LoopClosed("the event loop that drove the stream has ended"))
+            self._tell()
             raise
+
+    def _lost(self) -> None:
+        self._left_behind()
+        self._tell()
+
+    def _tell(self) -> None:
+        # The loop of a forked child is a copy that drives nothing.
+        if not self._disposed and self._process is this_process():
+            self._on_lost(LoopClosed(_ENDED))
+
+
+class _Keeper:
+    """Keeps a task, which its loop holds weakly, and tells when it goes though the task has not ended.
+
+    A loop tells nobody that it is closed, but it lets go of its timers. So the keeper is held by nothing but
+    a timer that nobody will live to see.
+    """
+
+    def __init__(self, on_lost: Callable[[], None]) -> None:
+        self.is_done = False
+        self._on_lost = on_lost
+        self._task: asyncio.Task[None] | None = None
+
+    def keep(self, task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
+        self._task = task
+        timer = weakref.ref(loop.call_later(_YEARS, self))
+        task.add_done_callback(lambda _: _cancel(timer()))
+
+    def __call__(self) -> None:
+        """The timer's action."""
+
+    def __del__(self) -> None:
+        if self.is_done or sys.is_finalizing() or (self._task is not None and self._task.done()):
+            return
+        if self._task is not None:  # asyncio need not complain: whom it concerns is told
+            self._task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+        try:
+            self._on_lost()
+        except Exception:  # noqa: BLE001 - whoever closes the loop has nothing to do with it
+            _log.exception("a subscriber did not handle the end of its event loop")
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
+
+
+class Drive:
+    """Which event loop drives a stream that is open, if one does. Its connection knows, and tells `by`; `end`
+    is for its closing. `on_lost` hears that the loop has ended: what waits in it for a reconnect would vanish
+    in silence."""
+
+    def __init__(self, on_lost: Callable[[LoopClosed], None] = lambda _: None) -> None:
+        self._on_lost = on_lost
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._guard = SerialDisposable()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """It, unless threads drive, or it is closed."""
+        return None if self._loop is None or self._loop.is_closed() else self._loop
+
+    def by(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """`loop` drives from now on; None: a thread."""
+        if loop is not self._loop:
+            self._loop = loop
+            guard = Disposable() if loop is None else LoopTask(loop, _forever, on_lost=self._on_lost)
+            self._guard.disposable = guard
+
+    def end(self) -> None:
+        """Nobody drives."""
+        self._loop = None
+        self._guard.dispose()
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()
 
 
 class LoopScheduler(AsyncIOScheduler):
-    """Work on `loop`, scheduled and cancelled from any thread without waiting for the loop.
+    """Work on `loop`, scheduled and cancelled from any thread without waiting for the loop. Raises
+    `LoopClosed` where that is closed.
 
     reactivex's own thread-safe scheduler, disposed on another loop, blocks until this one has time.
 
@@ -130,7 +222,10 @@ class LoopScheduler(AsyncIOScheduler):
             with suppress(RuntimeError):  # the loop is closed
                 on_loop(self._loop, cancel)
 
-        on_loop(self._loop, begin)
+        try:
+            on_loop(self._loop, begin)
+        except RuntimeError:
+            raise LoopClosed("the event loop that was to do it is closed") from None
         return Disposable(dispose)
 
 

@@ -18,7 +18,8 @@ from ctfy_rx.testing import MOMENT, event, solve, stream_of, wrong
 def heard(platform: Platform, text: str) -> list[Event]:
     """What `text` selects of a solve in two parts, its repetition, a wrong answer, a start and an end."""
     with events(platform.url, token=platform.admin_token, autoconnect=False) as stream:
-        chosen = to_iter(selection(text).of(stream))
+        chosen: list[Event] = []
+        selection(text).of(stream).subscribe(chosen.append)
         ended = to_iter(stream.of_event("instance_stopped"))
         stream.connect()
         opened = to_iter(stream.status)
@@ -33,8 +34,7 @@ def heard(platform: Platform, text: str) -> list[Event]:
         platform.wrong(team=1, challenge=0)
         platform.instance_stopped(team=0, challenge=hard)
         next(ended)
-        stream.close()
-        return list(chosen)
+        return chosen
 
 
 def names(heard: list[Event]) -> list[str]:

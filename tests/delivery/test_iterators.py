@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import signal
 import sys
 import threading
+import time
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -421,6 +423,128 @@ async def test_several_tasks_share_the_items_of_another_thread_and_lose_none():
         shares = await asyncio.gather(*(collect() for _ in range(4)))
     assert sorted(item for share in shares for item in share) == list(range(total))
     await asyncio.to_thread(producer.join)
+
+
+# A body that never awaits, over a buffer that is never empty, leaves the event loop its turns
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """A loop whose time passes when it is told to."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+
+def ready(count: int) -> AsyncItems[int]:
+    """An iterator whose items have all come already."""
+    source: Subject[int] = Subject()
+    iterator = to_async_iter(source)
+    emit(source, *range(count))
+    source.on_completed()
+    return iterator
+
+
+class Busy:
+    """A loop's body that takes a millisecond for each item, and another task that waits for its turns."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.turns = [0.0]
+
+    def work(self) -> None:
+        asyncio.get_running_loop().now += 0.001  # type: ignore[attr-defined]
+        self.seen += 1
+
+    async def other(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.turns.append(asyncio.get_running_loop().time())
+
+    def longest(self) -> float:
+        return max(after - before for before, after in itertools.pairwise(self.turns))
+
+
+def on_a_clock(main: Callable[[Busy], Coroutine[Any, Any, None]]) -> Busy:
+    async def run() -> Busy:
+        busy = Busy()
+        other = asyncio.ensure_future(busy.other())
+        await asyncio.sleep(0)
+        await main(busy)
+        other.cancel()
+        return busy
+
+    with asyncio.Runner(loop_factory=Clock) as runner:
+        return runner.run(run())
+
+
+def test_other_tasks_get_their_turn_every_ten_milliseconds_though_items_never_run_out():
+    async def main(busy: Busy) -> None:
+        async for _ in ready(1000):
+            busy.work()
+
+    busy = on_a_clock(main)
+    assert busy.seen == 1000
+    assert 0 < busy.longest() < 0.0101
+
+
+def test_other_tasks_get_their_turn_while_each_awaits_a_handler_that_does_not():
+    async def main(busy: Busy) -> None:
+        async def handler(_: object) -> None:
+            busy.work()
+
+        stream = ctfy_rx.EventStream.over(reactivex.of(*[ctfy_rx.Event("flag_wrong", "{}")] * 1000))
+        await stream.each(handler)
+
+    busy = on_a_clock(main)
+    assert busy.seen == 1000
+    assert 0 < busy.longest() < 0.0101
+
+
+def test_a_timeout_ends_a_loop_whose_items_never_run_out():
+    async def main(busy: Busy) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                async for _ in ready(2000):
+                    busy.work()
+
+    assert 1000 <= on_a_clock(main).seen <= 1020
+
+
+def test_a_turn_that_is_cancelled_loses_no_item():
+    left: list[int] = []
+
+    async def main(busy: Busy) -> None:
+        iterator = ready(100)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                async for _ in iterator:
+                    busy.work()
+        left.extend([item async for item in iterator])
+
+    seen = on_a_clock(main).seen
+    assert 0 < seen < 100
+    assert left == list(range(seen, 100))
+
+
+def test_ctrl_c_ends_a_loop_whose_items_never_run_out():
+    seen: list[int] = []
+
+    async def main() -> None:
+        async for item in ready(5000):
+            seen.append(item)
+            if item == 10:
+                signal.raise_signal(signal.SIGINT)
+            time.sleep(0.001)  # noqa: ASYNC251 - a body that blocks
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(main())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert 10 < len(seen) < 5000
 
 
 # Interrupted loops, whose traceback somebody keeps, as a notebook does

@@ -6,6 +6,7 @@ import reactivex
 from reactivex.subject import Subject
 
 from ctfy_rx import Event, EventStream, Open
+from ctfy_rx.delivery.iterators import Items
 from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.status import Waiting
 
@@ -59,6 +60,38 @@ def test_a_loop_that_is_left_has_failed_with_the_rest():
     next(items)
     items.close()
     assert source.settled == [("a", False), ("b", False)]
+
+
+def test_a_loop_whose_stream_is_closed_has_failed_with_what_waited_and_not_with_what_it_has_taken():
+    source = Source()
+    items = iter(source.stream)
+    for name in "abc":
+        source.give(name)
+    next(items)
+    source.stream.close()
+    assert source.settled == [("b", False), ("c", False)]
+    assert list(items) == []
+    assert source.settled[2:] == [("a", True)]
+
+
+def test_a_loop_over_two_streams_of_which_one_is_closed_goes_on_with_what_waits():
+    one, other = Source(), EventStream.over(Subject())
+    items = Items(one.stream.merge(other.map(lambda event: event)))
+    one.give("a")
+    other.close()
+    assert one.settled == []
+    next(items)
+    items.close()
+    assert one.settled == [("a", False)]
+
+
+def test_an_event_that_comes_to_a_loop_while_its_stream_is_being_closed_has_failed():
+    source = Source()
+    source.stream.subscribe(lambda _: source.stream.close())
+    items = iter(source.stream)
+    source.give("a")
+    assert list(items) == []
+    assert source.settled == [("a", False)]
 
 
 def test_all_who_hear_an_event_must_be_done_with_it():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import reactivex
 from reactivex.subject import Subject
 
+import ctfy_rx
 from ctfy_rx import ConfigurationError, EventStream, Open, Waiting, notebook
 from ctfy_rx.notebook import Grid, LastItems, LiveView, View
 from ctfy_rx.notebook.picture import Picture
@@ -65,6 +67,18 @@ def subject() -> Iterator[Subject]:
     made: Subject = Subject()
     yield made
     made.on_completed()
+
+
+async def test_the_wait_for_a_view_is_refused_where_it_would_block_the_loop_that_reads(p, wall):
+    async with ctfy_rx.events(p.url, client_factory=httpx.AsyncClient) as stream:
+        view = LiveView(stream, LastItems(), wall)
+        with pytest.raises(ConfigurationError, match="block the event loop"):
+            view.wait()
+        with pytest.raises(ConfigurationError, match="block the event loop"):
+            notebook.live(stream)
+        assert view.running
+        view.stop()
+        assert view.wait()
 
 
 def test_what_comes_while_a_picture_is_shown_makes_one_more(wall, subject):

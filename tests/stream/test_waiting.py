@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -55,27 +57,84 @@ import signal, sys, threading, time, ctfy_rx
 
 def stands_in_wait():
     top = frame = sys._current_frames()[threading.main_thread().ident]
-    while frame is not None and frame.f_code is not ctfy_rx.EventStream.wait.__code__:
+    while frame is not None and frame.f_code is not {waits}.__code__:
         frame = frame.f_back
-    return frame is not None and top.f_code is ctfy_rx.threads.waiting.take.__code__
+    return frame is not None and top.f_code in (ctfy_rx.threads.waiting.take.__code__, wait_on_event)
 
 def press_ctrl_c():  # as soon as somebody at the keyboard could: before that, Ctrl-C is another story
     while stream.status.current.state != "open" or not stands_in_wait():
         time.sleep(0.001)
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
+def hear(event):
+    print(event.event)
+    heard.set()
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+wait_on_event, heard = threading.Condition.wait.__code__, threading.Event()
 stream = ctfy_rx.events(sys.argv[1])
-stream.subscribe(on_completed=lambda: print("completed"))
+stream.subscribe(hear, on_completed=lambda: print("completed"))
+{before}
 threading.Thread(target=press_ctrl_c, daemon=True).start()
-print("returned", stream.wait(), stream.status.current.state)
+try:
+    print("returned", {waiting})
+except KeyboardInterrupt:
+    print("interrupted", stream.status.current.state, flush=True)
+heard.wait(60)
+{after}
 """
+IN_WAIT = {
+    "waits": "ctfy_rx.EventStream.wait",
+    "before": "",
+    "waiting": "stream.wait()",
+    "after": "stream.close(); print(stream.wait())",
+}
 
 
-def test_ctrl_c_ends_wait_and_closes_the_stream(p: Platform):
-    with Child([sys.executable, "-c", SCRIPT, p.url], stdout=subprocess.PIPE, text=True) as script:
+def interrupted(p: Platform, **parts: str) -> list[str]:
+    """What a script prints whose wait is interrupted; an event comes when it has said so."""
+    command = [sys.executable, "-c", SCRIPT.format(**parts), p.url]
+    with Child(command, stdout=subprocess.PIPE, text=True) as script:
+        assert script.stdout is not None
+        first = script.stdout.readline()
+        p.announce("still here")
         printed, _ = script.communicate(timeout=PATIENCE)
-    assert printed.splitlines() == ["completed", "returned True closed"]
     assert script.returncode == 0
+    return [line.rstrip() for line in (first, *printed.splitlines())]
+
+
+@pytest.mark.parametrize("waiting", ["stream.wait()", "stream.wait(3600)", "stream.solves().wait()"])
+def test_ctrl_c_ends_wait_with_keyboard_interrupt_and_leaves_the_stream_open(p: Platform, waiting: str):
+    printed = interrupted(p, **IN_WAIT | {"waiting": waiting})
+    assert printed == ["interrupted open", "announcement_created", "completed", "True"]
+    until(lambda: p.connections == 0)
+
+
+def test_ctrl_c_ends_the_wait_for_a_recording_with_keyboard_interrupt_and_it_goes_on(
+    p: Platform, tmp_path: Path
+):
+    printed = interrupted(
+        p,
+        waits="ctfy_rx.Recording.wait",
+        before=f"recording = stream.record({str(tmp_path / 'day.jsonl')!r})",
+        waiting="recording.wait()",
+        after="print(recording.is_over); recording.stop(); print(recording.events)",
+    )
+    assert printed == ["interrupted open", "announcement_created", "False", "1"]
+
+
+def test_a_script_that_waits_in_its_last_line_ends_by_ctrl_c_as_python_scripts_do(p: Platform):
+    script = """
+import signal, sys, ctfy_rx
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+ctfy_rx.events(sys.argv[1]).wait()
+"""
+    with Child([sys.executable, "-c", script, p.url], stderr=subprocess.PIPE, text=True) as running:
+        until(lambda: p.connections == 1)
+        running.send_signal(signal.SIGINT)
+        _, complaints = running.communicate(timeout=PATIENCE)
+    assert running.returncode == -signal.SIGINT
+    assert complaints.splitlines()[-1] == "KeyboardInterrupt"
     until(lambda: p.connections == 0)
 
 
