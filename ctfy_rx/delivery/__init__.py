@@ -1,1 +1,25 @@
-"""One source, many consumers: each gets every item, in order, and none of them hurts or holds up another."""
+"""One source, many consumers: each gets every item, in order, and none of them hurts or holds up another.
+
+How it works, and the rules that keep it so:
+
+*Threads.* Anybody may subscribe, dispose or close, on any thread, at any moment, also inside of a callback.
+Items come from one thread or one task at a time; should a second one come, it leaves its item to the first.
+
+*In turn.* What is delivered waits in a queue, and whoever finds nobody at it delivers until the queue is
+empty: `Hub`, `StatusFeed` and `ctfy_rx.threads.turns` all do so. Nobody waits for a delivery to end, so a
+callback may do whatever it likes to the stream that called it, and is called again only after it returned.
+
+*Locks* guard decisions (who is subscribed, who opens, who was the last), never a callback, a connection or a
+disposal: those happen after the lock was let go. So at most two are held at once, and always in this order:
+
+    `Shared` or `Cold`, what is open for whom  ->  `Hub`, who is a member
+
+All others (`Pipeline`, `StatusFeed`, `Receipts`) are held alone. The lock of a delivery is only tried, never
+waited for, and so stands in no order; that of a `Cold` subscriber is held while its one source delivers.
+Locks that a garbage collection may ask for once more, since it disposes what was forgotten, are reentrant.
+
+*Slow ones.* A subscriber that blocks the delivering thread twice is set apart, with a thread and a bounded
+buffer of its own. On an event loop that cannot be: there the status says that the loop lags.
+
+*Ends.* An end is an item: it comes after those before it, once. `close` discards what waits, then ends.
+"""

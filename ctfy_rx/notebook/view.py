@@ -54,5 +54,5 @@ class View(ABC):
         """What there is now, as a table of texts."""
 
     def html(self) -> Html:
-        """What there is now, as HTML made with `ctfy_rx.markup`, which escapes."""
+        """What there is now, as HTML made with `ctfy_rx.text.html`, which escapes."""
         return table(*self.grid())

@@ -6,7 +6,7 @@ answered at once, for a frame rings only at admins and at whoever caused it; cha
 what the opening rings.
 
 Everything here is decided without I/O and without a clock of its own: `read` is a generator of what is to be
-done next, and the workers of `ctfy_rx.workers` do it, on threads or on an event loop.
+done next, and the workers of `ctfy_rx.pipeline.workers` do it, on threads or on an event loop.
 """
 
 from __future__ import annotations

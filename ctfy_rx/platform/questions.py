@@ -1,7 +1,7 @@
 """The platform's routes that a stream needs: who am I, and the activity log. What is asked and what the
 answers mean, without I/O.
 
-``GET /me`` and ``GET /activities`` or ``/admin/activities``, see `ctfy_rx.rest` for who asks.
+``GET /me`` and ``GET /activities`` or ``/admin/activities``, see `ctfy_rx.connection.rest` for who asks.
 """
 
 from __future__ import annotations

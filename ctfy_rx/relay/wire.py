@@ -7,7 +7,8 @@ to, and the id that makes two relays' copies of it one.
      "team_id":"4f...","team_name":"Owls","cursor":"7@2025-11-25T11:48:59.400000+00:00",
      "data":{"challenge_id":"pwn-1",...}}
 
-`ctfy_rx.lines` says what is in it; data that are no JSON stand in ``text``. Times are unix times in seconds.
+`ctfy_rx.recording.lines` says what is in it; data that are no JSON stand in ``text``. Times are unix times
+in seconds.
 """
 
 from __future__ import annotations
