@@ -20,6 +20,7 @@ from ctfy_rx import operators
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.contest.values import Instance, Scoreboard, Service, Standing
+from ctfy_rx.delivery.clock import Clock
 from ctfy_rx.delivery.iterators import to_async_iter, to_iter
 from ctfy_rx.errors import (
     BadRecording,
@@ -52,7 +53,19 @@ from ctfy_rx.recording.recording import Recording
 from ctfy_rx.recording.table import Events
 from ctfy_rx.sse import Frame, FrameDecoder
 from ctfy_rx.stats import Stats
-from ctfy_rx.status import Closed, Connecting, Dropped, Gap, Idle, Lagging, Late, Open, Status, Waiting
+from ctfy_rx.status import (
+    Closed,
+    Connecting,
+    Dropped,
+    Gap,
+    Idle,
+    Lagging,
+    Late,
+    Open,
+    Status,
+    SubscriberFailed,
+    Waiting,
+)
 from ctfy_rx.stream.events import events
 from ctfy_rx.stream.history import history
 from ctfy_rx.stream.replay import replay
@@ -70,6 +83,7 @@ __all__ = [
     "BufferOverflow",
     "Burst",
     "CertificateRejected",
+    "Clock",
     "Closed",
     "ConfigurationError",
     "Connecting",
@@ -107,6 +121,7 @@ __all__ = [
     "Stats",
     "Status",
     "StreamClosed",
+    "SubscriberFailed",
     "TokenRefused",
     "TooManyStreams",
     "Waiting",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ __all__ = [
     "Late",
     "Open",
     "Status",
+    "SubscriberFailed",
     "Waiting",
 ]
 
@@ -138,6 +139,26 @@ class Dropped(Status, frozen=True):
         return f"a consumer is too slow: {self.total} events dropped"
 
 
+class SubscriberFailed(Status, frozen=True):
+    """A subscriber has ended, alone: a function of one of its operators raised `cause` on `item`, and it had
+    no ``on_error`` that could be told. `line` is the user's own line where that happened, "" where there is
+    none.
+
+    >>> print(SubscriberFailed(TypeError("no number"), line="bot.py:12: stream.filter(is_fast)"))
+    a subscriber has ended: TypeError: no number, at bot.py:12: stream.filter(is_fast)
+    """
+
+    cause: Exception
+    item: Any = None
+    line: str = ""
+    state: ClassVar[str] = "subscriber_failed"
+
+    def __str__(self) -> str:
+        on = "" if self.item is None else f" on {self.item!r:.200}"
+        at = f", at {self.line}" if self.line else ""
+        return f"a subscriber has ended{on}: {type(self.cause).__name__}: {self.cause}{at}"
+
+
 class Closed(Status, frozen=True):
     """The stream ended; `cause` is None where it was closed or completed."""
 
@@ -148,7 +169,7 @@ class Closed(Status, frozen=True):
         return "closed" if self.cause is None else f"closed: {_reason(self.cause)}"
 
 
-NEWS = (Gap, Dropped, Late, Lagging)
+NEWS = (Gap, Dropped, Late, Lagging, SubscriberFailed)
 """What is told once, and is no state."""
 
 

@@ -24,15 +24,16 @@ HOUSE = """
     sentences ledger stats
     wording
     threads: process turns waiting / loops / consumers
+    delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber /
+        clock guard interests iterators / composed hub / cold status_feed
     connection: chunk_joining content_coding redaction / answers joined_reads request / clients /
         drivers rest / frames / credentials
-    delivery: buffer receipts status_feed / mailboxes slow_subscriber / interests iterators / hub / cold
     platform: asking questions / since / doorbell log_reading
     recording: compression lines progress table / reader writer / player recorder / recording
     operators: buffered of_event parse rate retry share where / alerts bloods names record solves / suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
-    pipeline: backlog fluent / workers / stage / pipeline
-    contest: alongside eventual isolated refreshing values / boards questions / bloods boxes directory /
+    pipeline: backlog fluent logbook / workers / stage / pipeline
+    contest: alongside eventual refreshing values / boards questions / bloods boxes directory /
         naming / streams
     stream: to_table / stream / events history replay
     relay: broker intake public wire / hand pulling ring / journal / reading sending / publishing threads /

@@ -101,7 +101,8 @@ class _Says(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno < logging.ERROR:  # errors end the command, which says them
+        # Errors end the command, which says them, as it does what the status is.
+        if record.levelno < logging.ERROR and not hasattr(record, "status"):
             self._screen.say(record.getMessage())
 
 

@@ -26,6 +26,7 @@ from ctfy_rx.connection.clients import Lifeline, LoopSockets
 from ctfy_rx.connection.content_coding import Content
 from ctfy_rx.connection.redaction import Secrets, redact_logs
 from ctfy_rx.connection.request import EventRequest, exchange, redirect_target
+from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.errors import FrameTooLarge, LoopClosed, StreamClosed
 from ctfy_rx.reconnect import Session
 from ctfy_rx.sse import Frame, FrameDecoder
@@ -160,11 +161,7 @@ class ThreadDriver(_Driver):
         except Exception as error:  # of the connection, or raised by a subscriber
             end = error
         except BaseException as error:  # as of sys.exit(), which ends a thread in silence
-            end = StreamClosed(
-                f"{type(error).__name__} was raised on the reader thread, which cannot end the program: "
-                "let the main thread wait for the end of the stream, and exit there"
-            )
-            end.__cause__ = error
+            end = refused_exit(error, "reader")
         self.finish(end)
 
     def _chunks(self) -> Generator[bytes, None, None]:

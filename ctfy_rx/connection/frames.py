@@ -23,7 +23,7 @@ from typing_extensions import Unpack
 from ctfy_rx.connection.clients import ClientMaker, ClientOptions, add_token
 from ctfy_rx.connection.drivers import LoopDriver, ThreadDriver
 from ctfy_rx.connection.joined_reads import join_chunks
-from ctfy_rx.connection.redaction import Secrets
+from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
 from ctfy_rx.connection.request import EventRequest, api_root, bare, check, resolve
 from ctfy_rx.connection.rest import Root
 from ctfy_rx.errors import ConfigurationError
@@ -176,6 +176,8 @@ class Frames(Observable[Frame]):
         self._client_factory = client_factory
         self._max_frame_bytes = max_frame_bytes
         self._last_event_id = last_event_id
+        # For as long as this one is used; those of the last connection, once there is one.
+        self._secrets = keep_out_of_our_log(Secrets(token if isinstance(token, str) else None))
 
     def __repr__(self) -> str:
         return f"<Frames of {self.address}>"
@@ -287,7 +289,8 @@ class Frames(Observable[Frame]):
         join_chunks(client)
         if token:
             add_token(client, token, request.url)
-        return request, Secrets(token, *request.secrets(client))
+        self._secrets = keep_out_of_our_log(Secrets(token, *request.secrets(client)))
+        return request, self._secrets
 
     def _request_of(self, client: Any) -> tuple[EventRequest, str | None]:
         return self._request.at(resolve(self._url, self._path, str(client.base_url)), client)

@@ -1,12 +1,14 @@
-"""Secrets, taken out of texts and of what the HTTP libraries log."""
+"""Secrets, taken out of texts, of what the HTTP libraries log, and of what we log."""
 
 from __future__ import annotations
 
 import logging
 import re
 from contextvars import ContextVar
+from threading import Lock
+from weakref import ref
 
-__all__ = ["Secrets", "redact_logs"]
+__all__ = ["Secrets", "keep_out_of_our_log", "redact_logs"]
 
 _LOGGERS = (
     "httpx",
@@ -19,6 +21,7 @@ _LOGGERS = (
     "hpack.hpack",
     "hpack.table",
 )
+_UNMISTAKABLE = 6  # characters
 _COMPRESSED_HEADERS = ("Encoded header block to %s", "Decoding %s")
 
 
@@ -31,11 +34,20 @@ class Secrets:
 
     def __init__(self, *secrets: str | None) -> None:
         longest_first = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_in_any_form, longest_first)) or r"(?!)")
+        self._pattern = _any_of(longest_first)
+        self._unmistakable = _any_of([each for each in longest_first if len(each) >= _UNMISTAKABLE])
 
     def hidden(self, text: str) -> str:
         """`text` with ``***`` in the place of each secret."""
         return self._pattern.sub("***", text)
+
+    def hidden_in_prose(self, text: str) -> str:
+        """The same, but for secrets so short that their letters may well stand there for something else."""
+        return self._unmistakable.sub("***", text)
+
+
+def _any_of(secrets: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_in_any_form, secrets)) or r"(?!)")
 
 
 def _in_any_form(secret: str) -> str:
@@ -74,3 +86,38 @@ def _hide(record: logging.LogRecord) -> bool:
         if hidden != text:
             record.msg, record.args = hidden, ()
     return True
+
+
+_known: tuple[ref[Secrets], ...] = ()
+_knowing = Lock()
+
+
+def keep_out_of_our_log(secrets: Secrets) -> Secrets:
+    """Hide `secrets`, as long as somebody holds them, in whatever is logged under ``ctfy_rx``: what an app's
+    own function raises, and the log repeats with its traceback, may be an URL with a token."""
+    global _known  # noqa: PLW0603 - those of this process
+    with _knowing:
+        _known = (*(each for each in _known if each() is not None), ref(secrets))
+    logging.getLogger("ctfy_rx").addFilter(_hide_known)
+    return secrets
+
+
+def _hide_known(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    hidden = _without_known(text)
+    if hidden != text:
+        record.msg, record.args = hidden, ()
+    if record.exc_info and record.exc_info[0] is not None:
+        trace = logging.Formatter().formatException(record.exc_info)
+        hidden = _without_known(trace)
+        if hidden != trace:
+            record.exc_info, record.exc_text = None, hidden  # which formatters show in its place
+    return True
+
+
+def _without_known(text: str) -> str:
+    for secrets in _known:
+        held = secrets()
+        if held is not None:
+            text = held.hidden_in_prose(text)
+    return text

@@ -6,7 +6,6 @@
     directory.py   what ids mean                     naming.py     a directory that keeps itself up to date
     refreshing.py  fetched again when it has changed eventual.py   one item that is to come
     alongside.py   other sources among the items     streams.py    the methods of `EventStream`
-    isolated.py    a subscriber that raises
     bloods.py      first bloods without an admin     boxes.py      an instance, until it is ready
 """
 

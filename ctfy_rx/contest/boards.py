@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reactivex import Observable, abc
+from reactivex import Observable
 
 from ctfy_rx.contest.values import Scoreboard
+from ctfy_rx.delivery.composed import Composed
+from ctfy_rx.delivery.guard import Keeper
 from ctfy_rx.stats import Stats
 from ctfy_rx.status import Status
 
@@ -17,18 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["Boards"]
 
 
-class Boards(Observable[Scoreboard]):
+class Boards(Composed[Scoreboard]):
     """The boards of a contest, on the connection of `stream`."""
 
-    def __init__(self, boards: Observable[Scoreboard], stream: Watched) -> None:
-        super().__init__()
-        self._boards = boards
+    def __init__(self, boards: Observable[Scoreboard], stream: Watched, keeper: Keeper) -> None:
+        super().__init__(boards, keeper)
         self._stream = stream
-
-    def _subscribe_core(
-        self, observer: abc.ObserverBase[Scoreboard], scheduler: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        return self._boards.subscribe(observer, scheduler=scheduler)
 
     @property
     def status(self) -> Observable[Status]:

@@ -11,10 +11,10 @@ from reactivex import operators as ops
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
-from ctfy_rx.contest.isolated import isolated
 from ctfy_rx.contest.questions import instance
 from ctfy_rx.contest.refreshing import refreshed
 from ctfy_rx.contest.values import Instance
+from ctfy_rx.delivery.composed import Composed
 from ctfy_rx.errors import InstanceFailed
 from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.status import Open
@@ -58,7 +58,7 @@ class Box:
         Fails with `InstanceFailed` where it has failed or was stopped, TimeoutError after `timeout` seconds,
         and `HttpError` where this token may not look at it.
         """
-        found = isolated(Observable(self._watch)).pipe(ops.take(1))
+        found = Composed(Observable(self._watch), self._pipeline).pipe(ops.take(1))
         if timeout is None:
             return Eventual(found)
         late = TimeoutError(f"the instance {self.id} is not ready after {timeout:g} s")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeVar
 
-from reactivex import Observable, abc
 from typing_extensions import override
 
+from ctfy_rx.delivery.composed import Composed
 from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.errors import StreamClosed
 
@@ -16,22 +16,13 @@ __all__ = ["Eventual"]
 T = TypeVar("T", covariant=True)  # noqa: PLC0105 - as reactivex names it
 
 
-class Eventual(Observable[T]):
+class Eventual(Composed[T]):
     """The first item of `source`: ``await it``, ``it.wait()``, or subscribe to it. Nothing happens before.
 
     >>> import reactivex
     >>> Eventual(reactivex.of(7, 8)).wait()
     7
     """
-
-    def __init__(self, source: Observable[T]) -> None:
-        super().__init__()
-        self._source = source
-
-    def _subscribe_core(
-        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        return self._source.subscribe(observer, scheduler=scheduler)
 
     def wait(self) -> T:
         """Block until it comes.

@@ -23,11 +23,11 @@ from ctfy_rx.contest.boards import Boards
 from ctfy_rx.contest.boxes import Box
 from ctfy_rx.contest.directory import Directory, look_up
 from ctfy_rx.contest.eventual import Eventual
-from ctfy_rx.contest.isolated import isolated
 from ctfy_rx.contest.naming import Names, named
 from ctfy_rx.contest.questions import Json, announcement, bloods, only_competition, public_teams, standings
 from ctfy_rx.contest.refreshing import CACHE, refreshed
 from ctfy_rx.contest.values import Scoreboard, Standing
+from ctfy_rx.delivery.composed import Composed
 from ctfy_rx.errors import ConfigurationError, HttpError, NeedsAdmin, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.operators.bloods import Bloods, Honour
@@ -93,7 +93,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
         looked up again when teams or contests change. A name that is not known yet is the id; no event waits
         for one. None where there is no id either.
         """
-        return self.derived(named(self.names, self._pipeline.timer)(self))
+        return self.derived(self.pipe(named(self.names, self._pipeline.timer)))
 
     def public_teams(self) -> Eventual[frozenset[str]]:
         """The ids of the teams whose names everybody may know, asked without a token: an administrator hears
@@ -103,7 +103,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
 
     def by_team(self, team_id: str, /) -> Self:
         """The events of one team, with names. A frame names no team: whose it is, is looked up."""
-        return self.derived(op.by_team(team_id)(self.named()))
+        return self.derived(self.named().pipe(op.by_team(team_id)))
 
     def mine(self) -> Self:
         """The events of whoever the token belongs to, and of the own teams.
@@ -115,7 +115,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
     def verdicts(self) -> EventStream[FlagCorrect | FlagWrong]:
         """What became of the answers that I and my teams gave: `flag_correct` and `flag_wrong`, as they
         come."""
-        return self._stream(op.of_event(FlagCorrect, FlagWrong)(self.mine()))
+        return self._stream(self.mine().pipe(op.of_event(FlagCorrect, FlagWrong)))
 
     def _is_mine(self, event: Event[Any]) -> bool:
         me = self._pipeline.identity()
@@ -148,10 +148,9 @@ class ContestStreams(ItemKeeping[Event[P]]):
         if poll:
             if by != "challenge":
                 raise ConfigurationError("poll=True knows the first bloods of challenges: leave by= away")
-            return self._stream(isolated(self._polled_bloods(cache)))
+            return self._stream(self._polled_bloods(cache))
         operator = op.first_bloods(by=by, seed=self._seed(by))
-        drawn_ones = operator(self._for_admins("first_bloods()", "poll=True"))
-        return self._stream(isolated(drawn_ones)).named()
+        return self._stream(self._for_admins("first_bloods()", "poll=True").pipe(operator)).named()
 
     def _seed(self, by: Honour) -> Callable[[str], Observable[Bloods]]:
         names = self.names
@@ -197,7 +196,8 @@ class ContestStreams(ItemKeeping[Event[P]]):
             return (yield from standings(wanted or (yield from only_competition())))
 
         boards: Observable[Scoreboard] = self._refreshed(fetch, cache=cache, public=public)
-        return Boards(isolated(boards.pipe(ops.distinct_until_changed(_standings))), self._root())
+        distinct = boards.pipe(ops.distinct_until_changed(_standings))
+        return Boards(distinct, self._root(), self._pipeline)
 
     def instance(self, instance_id: str, /) -> Box:
         """One instance (box): its events, and ``.ready(timeout=...)``."""
@@ -227,8 +227,8 @@ class ContestStreams(ItemKeeping[Event[P]]):
         One whose words cannot be had (there is no token, or it was withdrawn meanwhile) comes by its id
         alone, as all do with `texts` False. Later ones wait for those before them.
         """
-        created = op.announcements()(self)
-        return self._stream(isolated(created.pipe(ops.concat_map(self._with_text))) if texts else created)
+        created = self.pipe(op.announcements())
+        return self._stream(created.pipe(ops.concat_map(self._with_text)) if texts else created)
 
     def _with_text(self, event: Event[AnnouncementCreated]) -> Observable[Event[AnnouncementCreated]]:
         its_id = event.payload.announcement_id or event.payload.changelog_id
@@ -250,14 +250,14 @@ class ContestStreams(ItemKeeping[Event[P]]):
         own = self._pipeline.status.pipe(
             ops.filter(lambda status: isinstance(status, Gap | Dropped)), ops.map(_own_trouble)
         )
-        return self._stream(isolated(op.alerts()(self).pipe(alongside(own))))
+        return self._stream(self.pipe(op.alerts(), alongside(own)))
 
     def shared_flags(self) -> EventStream[ForeignAnswerSubmitted]:
         """Answers that were made for another team, with names. See `operators.shared_flags`.
 
         Fails with `NeedsAdmin` for any other token than an administrator's.
         """
-        return self._stream(isolated(op.shared_flags()(self._for_admins("shared_flags()")))).named()
+        return self._stream(self._for_admins("shared_flags()").pipe(op.shared_flags())).named()
 
     def burst(
         self,
@@ -268,7 +268,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
         key: Callable[[Event[Any]], Hashable] = team_key,
     ) -> Observable[Burst]:
         """A `Burst` whenever `n` wrong answers of one team came `within` seconds. See `operators.burst`."""
-        return op.burst(n, within, of=of, key=key)(self.named())
+        return self.named().pipe(op.burst(n, within, of=of, key=key))
 
     def rate(self, window: float | timedelta, *, every: float = 1.0) -> Observable[float]:
         """How many of these events came a second, over the last `window`. See `operators.rate`."""
@@ -277,10 +277,10 @@ class ContestStreams(ItemKeeping[Event[P]]):
             observer: abc.ObserverBase[float], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             counting = op.rate(window, every=every, scheduler=self._pipeline.timer(scheduler))
-            return counting(self).subscribe(observer, scheduler=scheduler)
+            return self.pipe(counting).subscribe(observer, scheduler=scheduler)
 
         op.rate(window, every=every)  # what cannot work is refused here
-        return isolated(Observable(subscribe))
+        return Composed(Observable(subscribe), self._pipeline)
 
     def _for_admins(self, what: str, otherwise: str = "") -> Observable[Event[P]]:
         """These events, for whom `what` makes sense; it fails for others when it is known who they are."""
@@ -317,7 +317,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
             events = self.subscribe(observer, scheduler=scheduler)
             return CompositeDisposable(watching, events, asking)
 
-        return Observable(subscribe)
+        return Composed(Observable(subscribe), pipeline)
 
 
 def _standings(board: Scoreboard) -> tuple[Standing, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, Literal, TypeVar, get_args
 
+from ctfy_rx.delivery.culprit import is_for_the_program
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
 
 __all__ = ["DEFAULT_BUFFER", "Buffer", "Drops", "OnDrop", "Overflow", "check_buffer"]
@@ -71,7 +72,9 @@ class Drops:
         self._told = self.total
         try:
             self._on_drop(self.total)
-        except Exception:  # noqa: BLE001 - whatever it raises is its own
+        except BaseException as error:
+            if is_for_the_program(error):
+                raise
             _log.exception("on_drop raised on %d dropped items; the stream goes on", self.total)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TypeVar
 
-from reactivex import Observable, abc
+from reactivex import abc
 from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
+from ctfy_rx.delivery.composed import Guarded
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.slow_subscriber import End, end, report
 from ctfy_rx.stats import Counters
@@ -22,7 +23,7 @@ Begin = Callable[[abc.ObserverBase[T], abc.SchedulerBase | None], abc.Disposable
 """Subscribes an observer to what it gets for itself."""
 
 
-class Cold(Observable[T]):
+class Cold(Guarded[T]):
     """Stands where `Shared` does, with its promises: a subscriber that raises is reported and hurts nobody;
     all can be ended at once, nobody in the middle of an item. `counters` count the items.
 
@@ -116,7 +117,7 @@ class _Solo(abc.ObserverBase[T]):
             self._counters.events += 1
             try:
                 self._give(value)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            except BaseException as error:  # noqa: BLE001 - what is not for the program is reported
                 report(error, value)
         if self._end is not None:
             self._tell()

@@ -39,7 +39,7 @@ class Member(msgspec.Struct, Generic[T], frozen=True, eq=False):
         """Whether it wants the items of `key`."""
         try:
             return self.chooses is None or self.chooses(key)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is its own and hurts no other
+        except BaseException as error:  # noqa: BLE001 - it is its own and hurts no other
             report(error, key)
             return False
 

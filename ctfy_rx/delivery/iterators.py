@@ -186,9 +186,9 @@ class AsyncItems(AsyncIterator[T]):
         """How many items were dropped so far, because the loop was too slow."""
         return self._drops.total
 
-    def done(self) -> None:
-        """Be done with the item that was taken last, before the next is asked for."""
-        self._mailbox.held.done()
+    def done(self, *, failed: bool = False) -> None:
+        """Be done with the item that was taken last, before the next is asked for; with `failed` in vain."""
+        self._mailbox.held.done(failed=failed)
 
     async def __anext__(self) -> T:
         if self._is_of_the_parent:

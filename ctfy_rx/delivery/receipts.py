@@ -104,17 +104,15 @@ class Held:
         if self._waiting:
             self._taken = self._waiting.popleft()
 
-    def done(self) -> None:
-        """What was taken out last is done with."""
+    def done(self, *, failed: bool = False) -> None:
+        """What was taken out last is done with, or has failed."""
         taken, self._taken = self._taken, None
         if taken is not None:
-            taken.done()
+            taken.done(failed=failed)
 
     def close(self) -> None:
         """Nobody will be done with the rest."""
-        taken, self._taken = self._taken, None
-        if taken is not None:
-            taken.done(failed=True)
+        self.done(failed=True)
         self.discard()
 
     def discard(self) -> None:

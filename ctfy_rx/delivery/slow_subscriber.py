@@ -5,21 +5,36 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from reactivex import abc
 
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Overflow
-from ctfy_rx.errors import BufferOverflow, CtfyRxError
+from ctfy_rx.delivery.culprit import Place, is_for_the_program, raised_at, was_heard_by_nobody
+from ctfy_rx.errors import BufferOverflow, CtfyRxError, StreamClosed
+from ctfy_rx.text.printable import short
 from ctfy_rx.threads.waiting import Alarm
 
-__all__ = ["End", "Strand", "deliver", "end", "report"]
+__all__ = [
+    "End",
+    "Failure",
+    "Strand",
+    "as_exception",
+    "deliver",
+    "end",
+    "refused_exit",
+    "report",
+    "report_end",
+    "report_unheard_end",
+    "report_work",
+]
 
 T = TypeVar("T")
 
 End = Callable[[abc.ObserverBase[Any]], None]
 """Tells an observer its end."""
 
+_LONGEST = 300
 _log = logging.getLogger("ctfy_rx")
 
 
@@ -75,6 +90,15 @@ class Strand(Generic[T]):
         self._something_waits.set()
 
     def _run(self) -> None:
+        try:
+            self._deliver_all()
+        except BaseException as error:  # noqa: BLE001 - it ends this thread, and nobody would hear of it
+            refusal = refused_exit(error, "subscriber's")
+            end(self.observer, lambda observer: observer.on_error(refusal))
+        self._buffer.drops.tell()
+        self._on_done()
+
+    def _deliver_all(self) -> None:
         while not self._stopped:
             if self._buffer:
                 self._deliver_one()
@@ -83,8 +107,6 @@ class Strand(Generic[T]):
                 break
             else:
                 self._something_waits.wait()
-        self._buffer.drops.tell()
-        self._on_done()
 
     def _deliver_one(self) -> None:
         try:
@@ -103,24 +125,83 @@ def deliver(observer: abc.ObserverBase[T], item: T) -> None:
         report(error, item)
 
 
-def report(error: BaseException, item: object) -> None:
+def report(error: BaseException, item: object, *, goes_on: bool = True) -> None:
     """Report what a subscriber raised on `item`; raises it where it is meant for the program."""
-    if isinstance(error, Exception):
-        _log.error("a subscriber raised on %.200r; it goes on with the next", item, exc_info=error)
-    elif isinstance(error, SystemExit) and threading.current_thread() is not threading.main_thread():
-        # sys.exit() ends the program on the main thread, and nothing but the thread elsewhere.
+    if is_for_the_program(error):
+        raise error
+    if was_heard_by_nobody(error):
+        report_end(Failure(as_exception(error), item, raised_at(error)))
+    elif isinstance(error, SystemExit):
         _log.error("a subscriber called sys.exit() on a thread of the stream; it goes on", exc_info=error)
     else:
-        raise error
+        then = "; it goes on with the next" if goes_on else ""
+        _log.error("a subscriber raised on %.200r%s", item, then, exc_info=error)
+
+
+class Failure(NamedTuple):
+    """How a subscriber has ended to whom nobody gave an `on_error`: with what, on which item, and at which
+    line of the user's."""
+
+    error: Exception
+    item: object = None
+    place: Place | None = None
+
+
+def report_end(failure: Failure) -> None:
+    """Report that a subscriber hears nothing more, and why."""
+    error, item, place = failure
+    _log.error(
+        "a subscriber has ended%s: %s%s. It hears nothing more: give subscribe() an on_error, "
+        "or have that line allow for such an item",
+        "" if item is None else f" on {item!r:.200}",
+        short(f"{type(error).__name__}: {error}", _LONGEST),
+        "" if place is None else f", at {place}",
+        exc_info=not isinstance(error, CtfyRxError) and error,
+    )
+
+
+def report_work(error: BaseException) -> None:
+    """Report what something raised that a scheduler's thread did for somebody."""
+    if was_heard_by_nobody(error):
+        report_end(Failure(as_exception(error), None, raised_at(error)))
+    else:
+        _log.error("what a Clock was to do raised %r; the others on it go on", error, exc_info=error)
+
+
+def as_exception(error: BaseException) -> Exception:
+    """`error`, as an `on_error` takes it: what ends tasks and programs would do so where it is raised
+    again."""
+    if isinstance(error, Exception):
+        return error
+    wrapped = RuntimeError(f"{type(error).__name__} was raised by a function of an operator")
+    wrapped.__cause__ = error
+    return wrapped.with_traceback(error.__traceback__)
+
+
+def refused_exit(error: BaseException, thread: str) -> StreamClosed:
+    """What ends a stream on whose `thread` somebody tries to end the program."""
+    closed = StreamClosed(
+        f"{type(error).__name__} was raised on the {thread} thread, which cannot end the program: "
+        "let the main thread wait for the end of the stream, and exit there"
+    )
+    closed.__cause__ = error
+    return closed
 
 
 def end(observer: abc.ObserverBase[Any], tell: End) -> None:
     """Tell `observer` its end; what it raises is reported."""
     try:
         tell(observer)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-        _log.error(
-            "a subscriber did not handle the end of its stream, %r: give subscribe() an on_error",
-            error,
-            exc_info=not isinstance(error, CtfyRxError),  # ours say all that there is to say
-        )
+    except BaseException as error:
+        if is_for_the_program(error):
+            raise
+        report_unheard_end(error)
+
+
+def report_unheard_end(error: BaseException) -> None:
+    """Report that a stream has failed, and a subscriber of it had no `on_error`."""
+    _log.error(
+        "a subscriber did not handle the end of its stream, %r: give subscribe() an on_error",
+        error,
+        exc_info=not isinstance(error, CtfyRxError) and error,  # ours say all that there is to say
+    )

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 
-from reactivex import Observable, abc
+from reactivex import abc
 from reactivex.disposable import Disposable
 from typing_extensions import override
 
-from ctfy_rx.status import NEWS, Closed, Idle, Status
+from ctfy_rx.delivery.composed import Guarded
+from ctfy_rx.delivery.guard import Keeper
+from ctfy_rx.delivery.slow_subscriber import Failure
+from ctfy_rx.status import NEWS, Closed, Idle, Status, SubscriberFailed
 from ctfy_rx.text.html import element, page
-from ctfy_rx.threads.loops import refuse_coroutine_functions
 from ctfy_rx.threads.process import OwnLock
 
-__all__ = ["StatusFeed", "Teller"]
+__all__ = ["StatusFeed", "Teller", "failed"]
 
 Observers = tuple[abc.ObserverBase[Status], ...]
 
-_log = logging.getLogger("ctfy_rx")
 
-
-class StatusFeed(Observable[Status]):
+class StatusFeed(Guarded[Status]):
     """Gives a new subscriber the current status at once, then each change; opens nothing.
 
     ::
@@ -29,7 +28,8 @@ class StatusFeed(Observable[Status]):
         idle--connecting--open------waiting--connecting--open---closed|
                    ^open------waiting--connecting--open---closed|
 
-    `Gap`, `Dropped`, `Late` and `Lagging` are news, not states: who comes later is not told them again.
+    `Gap`, `Dropped`, `Late`, `Lagging` and `SubscriberFailed` are news, not states: who comes later is not
+    told them again.
 
     Changes come from many threads, and a subscriber may take its time or change the status itself. So news
     is queued under the lock, with those whom it concerns, and told outside of it, in order and by one thread
@@ -46,6 +46,7 @@ class StatusFeed(Observable[Status]):
         self._telling = False
         self._ended = False
         self._teller: Teller | None = None
+        self._keeper = _Keeper(self)
         self.current: Status = Idle()
 
     def __repr__(self) -> str:
@@ -89,19 +90,6 @@ class StatusFeed(Observable[Status]):
                 if not isinstance(self.current, Closed):
                     self._put(Idle())
         self._tell()
-
-    @override
-    def subscribe(
-        self,
-        on_next: abc.ObserverBase[Status] | abc.OnNext[Status] | None = None,
-        on_error: abc.OnError | None = None,
-        on_completed: abc.OnCompleted | None = None,
-        *,
-        scheduler: abc.SchedulerBase | None = None,
-    ) -> abc.DisposableBase:
-        """As reactivex's, but raises TypeError for a coroutine function."""
-        refuse_coroutine_functions(on_next, on_error, on_completed)
-        return super().subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
     def _subscribe_core(
         self,
@@ -148,13 +136,29 @@ class StatusFeed(Observable[Status]):
 
 
 def _notify(observer: abc.ObserverBase[Status], status: Status | None) -> None:
-    try:
-        if status is None:
-            observer.on_completed()
-        else:
-            observer.on_next(status)
-    except Exception:  # noqa: BLE001 - whatever a subscriber raises is its own
-        _log.exception("a subscriber of the status raised on %r; it goes on with the next", status)
+    if status is None:
+        observer.on_completed()
+    else:
+        observer.on_next(status)
+
+
+def failed(failure: Failure) -> SubscriberFailed:
+    """What the status says of it."""
+    error, item, place = failure
+    return SubscriberFailed(error, item, "" if place is None else str(place))
+
+
+class _Keeper(Keeper):
+    """Tells of a subscriber of the status itself that has ended."""
+
+    def __init__(self, feed: StatusFeed) -> None:
+        self._feed = feed
+
+    @override
+    def ended(self, failure: Failure) -> None:
+        super().ended(failure)
+        if not isinstance(failure.item, SubscriberFailed):  # or it would go round for ever
+            self._feed.emit(failed(failure))
 
 
 class Teller:

@@ -13,6 +13,7 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAs
 from reactivex.scheduler import TimeoutScheduler
 
 from ctfy_rx.connection.frames import loop_of
+from ctfy_rx.delivery.culprit import is_for_the_program
 from ctfy_rx.errors import ConnectionFailed, HttpError
 from ctfy_rx.reconnect import Backoff, Session, is_transient
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
@@ -177,7 +178,9 @@ class _Retrying(Generic[T]):
             return
         try:
             self._on_status(status)
-        except Exception:  # noqa: BLE001 - whatever it is, it must not pass for a lost connection
+        except BaseException as error:  # it must not pass for a lost connection
+            if is_for_the_program(error):
+                raise
             _log.exception("on_status raised on %r", status)
 
     def _opened(self) -> None:

@@ -16,6 +16,7 @@ from reactivex.disposable import Disposable
 from reactivex.scheduler import TimeoutScheduler
 
 from ctfy_rx.delivery.buffer import Drops
+from ctfy_rx.delivery.composed import Guarded
 from ctfy_rx.delivery.hub import Hub, complete
 from ctfy_rx.delivery.interests import Wants, all_alike
 from ctfy_rx.delivery.receipts import Receipts
@@ -41,8 +42,9 @@ def share(
 
     The source stays open for `linger` seconds after the last subscriber has left, measured by `scheduler`. A
     subscriber that raises is reported under the logger ``ctfy_rx`` and goes on with the next item; the others
-    do not notice. Completes and fails with its source for all subscribers of that moment; a later one
-    subscribes to the source anew. Put it last: source, retry, parse, share.
+    do not notice. So it is reported where an operator raises, which ends its subscriber, and there is no
+    `on_error` to hear of it. Completes and fails with its source for all subscribers of that moment; a later
+    one subscribes to the source anew. Put it last: source, retry, parse, share.
 
     >>> import reactivex
     >>> source = reactivex.defer(lambda _: print("opened") or reactivex.never())
@@ -57,7 +59,7 @@ def share(
     return apply
 
 
-class Shared(Observable[T]):
+class Shared(Guarded[T]):
     """What `share` returns: besides, it can be held open without subscribers, and closed over their heads."""
 
     def __init__(

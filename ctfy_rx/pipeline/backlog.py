@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from reactivex import abc
 
@@ -46,6 +46,7 @@ class Delivery:
         self._observer = observer
         self._live = buffer
         self._logged: deque[Event[Payload]] = deque()
+        self._giving = self._each([])
         self._given: Callable[[], None] | None = None
         self._end: Callable[[], None] | None = None
         self._stopped = False
@@ -77,6 +78,12 @@ class Delivery:
         self._end = on_completed if error is None else lambda: on_error(error)
         self.wake()
 
+    def fail(self, error: Exception) -> None:
+        """Fail now, before all that waits; for who drains."""
+        self.stop()
+        self._giving.close()  # of which the subscribers' hub keeps what an exception has left
+        self._observer.on_error(error)
+
     def stop(self) -> None:
         """Deliver nothing more; what waits is forgotten."""
         self._stopped = True
@@ -87,16 +94,20 @@ class Delivery:
         if self._stopped:
             return False
         if self._logged:
-            self._observer.on_next(self._each([self._logged[0]]))
+            self._give([self._logged[0]])
             self._delivered()
         elif live := self._live.take_several(_BATCH):
-            self._observer.on_next(self._each(live))
+            self._give(live)
         else:
             self._finish()
             return False
         return True
 
-    def _each(self, events: list[Event[Payload]]) -> Iterator[Event[Payload]]:
+    def _give(self, events: list[Event[Payload]]) -> None:
+        self._giving = self._each(events)
+        self._observer.on_next(self._giving)
+
+    def _each(self, events: list[Event[Payload]]) -> Generator[Event[Payload]]:
         """`events`, with what is counted of each while they are taken."""
         counters, clock = self._counters, self._clock
         for event in events:

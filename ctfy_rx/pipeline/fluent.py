@@ -14,6 +14,8 @@ from typing import Any, Self, TypeVar
 from reactivex import Observable, abc, typing
 from typing_extensions import override
 
+from ctfy_rx.delivery.composed import Guarded
+
 __all__ = ["ItemKeeping"]
 
 T = TypeVar("T", covariant=True)  # noqa: PLC0105 - as reactivex names it
@@ -21,8 +23,10 @@ Scheduler = abc.SchedulerBase | None
 _slice = slice  # `slice` below is the operator
 
 
-class ItemKeeping(Observable[T]):
+class ItemKeeping(Guarded[T]):
     """An Observable whose item-keeping operators return its own type, made by `derived`."""
+
+    _has_state = False
 
     @abstractmethod
     def derived(self, source: Observable[Any]) -> Self:

@@ -15,19 +15,24 @@ from reactivex import Observable, abc
 from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, Disposable
 from reactivex.scheduler import NewThreadScheduler, TimeoutScheduler
+from typing_extensions import override
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames, loop_of
 from ctfy_rx.connection.rest import Steps
 from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.cold import Cold
+from ctfy_rx.delivery.guard import Keeper
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.receipts import Receipts
-from ctfy_rx.delivery.status_feed import StatusFeed
+from ctfy_rx.delivery.slow_subscriber import Failure, report_unheard_end
+from ctfy_rx.delivery.status_feed import StatusFeed, failed
+from ctfy_rx.delivery.subscribers import Subscribers
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.retry import retry_with_backoff
 from ctfy_rx.operators.share import Choice, Shared
+from ctfy_rx.pipeline.logbook import logbook
 from ctfy_rx.pipeline.stage import Resumable
 from ctfy_rx.platform.asking import asked
 from ctfy_rx.platform.questions import Identity
@@ -57,8 +62,9 @@ class Kept(NewThreadScheduler):
     """Who subscribes with this gets the last events that were kept, at once, and then the end."""
 
 
-class Pipeline:
-    """A source of events, shared: built once for a root stream, held by all that derive from it."""
+class Pipeline(Keeper):
+    """A source of events, shared: built once for a root stream, held by all that derive from it, whose
+    subscribers it keeps."""
 
     def __init__(
         self,
@@ -80,6 +86,7 @@ class Pipeline:
         self.receipts = receipts  # of a source that acknowledges what it has given
         self.drive = Drive()  # of the opening that was the last
         self._status = StatusFeed()
+        self._status.subscribe(logbook(name))
         self._left: StatusFeed | None = None  # in a forked child, instead
         self.counters = Counters()
         self.cursor: Callable[[], str | None] = lambda: None
@@ -92,9 +99,9 @@ class Pipeline:
         self.closed = False
         self._source = source
         self._state = OwnLock()
-        # In the order in which they came, each with what it is subscribed to.
-        self._consumers: dict[abc.ObserverBase[Any], Observable[Any]] = {}
+        self.subscribers = Subscribers(self._is_at_the_root)
         self._loops: WeakSet[Consumer] = WeakSet()  # they may have events though all have come to them
+        self._failures: deque[Exception] = deque(maxlen=8)  # of the source itself
         self.events: Shared[Event[Payload]] | Cold[Event[Payload]]
         if cold:
             self.events = Cold(self._open, self.counters)
@@ -110,9 +117,7 @@ class Pipeline:
             )
 
     def __repr__(self) -> str:
-        # Without the lock, which a forked child does without.
-        subscribed = sum(map(self._is_at_the_root, tuple(self._consumers.values())))
-        return f"{self.name} ({self.status.current}, {subscribed} subscribed)"
+        return f"{self.name} ({self.status.current}, {self.subscribers.subscribed} subscribed)"
 
     @property
     def status(self) -> StatusFeed:
@@ -198,7 +203,7 @@ class Pipeline:
         with self._state:
             closed = self.closed
             if not closed:
-                self._consumers[observer] = source
+                self.subscribers.add(observer, source)
             if not closed and consumer is not None:
                 self._loops.add(consumer)
         if closed:
@@ -211,13 +216,13 @@ class Pipeline:
             serve = source.serve if isinstance(source, Cold) else source._subscribe_core  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             subscription = serve(observer, scheduler)
         except BaseException:
-            self._detach(observer)
+            self.subscribers.remove(observer)
             raise
 
         def leave() -> None:
             if not self.is_of_the_parent:
                 subscription.dispose()
-                self._detach(observer)
+                self.subscribers.remove(observer)
 
         return Disposable(leave)
 
@@ -231,6 +236,37 @@ class Pipeline:
         loop = self.loop
         if loop is not None and not loop.is_running():
             self.events.leave_if_idle()
+
+    # Who keeps an eye on the subscribers
+
+    @override
+    def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
+        """A callback raised: it is reported, and its event is not acknowledged."""
+        self._fail_receipt()
+        super().raised(error, item, goes_on=goes_on)
+
+    @override
+    def ended(self, failure: Failure) -> None:
+        """A subscriber has ended that had no `on_error`: the log and the status tell, and whoever waits if
+        nobody is left."""
+        self._fail_receipt()
+        if any(failure.error is error for error in self._failures):  # not it alone: the stream has failed
+            report_unheard_end(failure.error)
+            return
+        super().ended(failure)
+        self.status.emit(failed(failure))
+        self.subscribers.has_ended_unheard(failure.error)
+
+    @property
+    def abandoned(self) -> Exception | None:
+        """The error with which the last subscriber has ended, if nobody heard of it and nobody is left; None
+        where the stream was closed."""
+        return None if self.closed else self.subscribers.abandoned
+
+    def _fail_receipt(self) -> None:
+        receipt = self.receipts.current if self.receipts is not None else None
+        if receipt is not None:
+            receipt.fail()
 
     def _is_at_the_root(self, source: Observable[Any]) -> bool:
         """Whether it is all events, or a choice of them by name."""
@@ -265,10 +301,6 @@ class Pipeline:
             self._end_consumers()
             self.status.end(Closed())
 
-    def _detach(self, observer: abc.ObserverBase[Any]) -> None:
-        with self._state:
-            self._consumers.pop(observer, None)
-
     def _end_consumers(self) -> None:
         """What waits in the buffers of loops is discarded, then all complete: after the items that are being
         delivered, so that nobody is completed in the middle of a call."""
@@ -284,11 +316,9 @@ class Pipeline:
             # Those whom the end of the connection did not complete: a merge with an interval, say, would go
             # on for ever. The innermost came last and go first: what take_last, say, still holds is
             # delivered.
-            with self._state:
-                consumers = tuple(self._consumers)
             for loop in loops:
                 loop.accept()
-            for observer in reversed(consumers):
+            for observer in reversed(tuple(self.subscribers)):
                 complete(observer)
 
         for loop in loops:
@@ -304,6 +334,7 @@ class Pipeline:
         tell = self.status.teller()
 
         def on_error(error: Exception) -> None:
+            self._failures.append(error)
             tell(Closed(error))
             observer.on_error(error)
 

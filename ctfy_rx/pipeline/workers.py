@@ -13,6 +13,7 @@ from typing import Any
 
 from ctfy_rx.connection.frames import Frames
 from ctfy_rx.connection.rest import LoopRest, ThreadRest
+from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.pipeline.backlog import Delivery
 from ctfy_rx.platform.doorbell import Ask, Doorbell, Effect, Give, Wait
@@ -79,10 +80,13 @@ class ThreadWorkers:
             alarm.set()
 
     def _deliver(self) -> None:
-        while not self._stopped:
-            self._something_waits.wait()
-            while self._delivery.drain():
-                pass
+        try:
+            while not self._stopped:
+                self._something_waits.wait()
+                while self._delivery.drain():
+                    pass
+        except BaseException as error:  # it ends this thread, and nobody would hear anything any more
+            self._delivery.fail(refused_exit(error, "delivery"))
 
     def _read(self) -> None:
         try:

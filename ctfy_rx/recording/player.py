@@ -17,6 +17,7 @@ from reactivex.disposable import MultipleAssignmentDisposable
 from reactivex.scheduler import NewThreadScheduler
 
 from ctfy_rx.connection.frames import loop_of
+from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.event import Event
 from ctfy_rx.recording.reader import Reader, happened
 from ctfy_rx.threads.loops import LoopTask
@@ -101,11 +102,16 @@ class _Thread(abc.DisposableBase):
         try:
             self._play()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the subscriber's
-            if not self._disposed:
-                self._observer.on_error(error)
+            self._fail(error)
+        except BaseException as error:  # noqa: BLE001 - it ends this thread, and nobody would hear of it
+            self._fail(refused_exit(error, "player's"))
         else:
             if not self._disposed:
                 self._observer.on_completed()
+
+    def _fail(self, error: Exception) -> None:
+        if not self._disposed:
+            self._observer.on_error(error)
 
     def _play(self) -> None:
         began = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Awaitable, Callable, Hashable
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +18,12 @@ from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.contest.streams import ContestStreams
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Overflow, check_buffer
+from ctfy_rx.delivery.composed import Composed
+from ctfy_rx.delivery.handling import OnHandlerError, check_on_error, handled
 from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.status_feed import StatusFeed
+from ctfy_rx.delivery.subscribers import only_waiting
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import selected
@@ -36,7 +38,6 @@ from ctfy_rx.status import Closed, Open, Status
 from ctfy_rx.stream.to_table import gathered
 from ctfy_rx.text.html import element, joined, page
 from ctfy_rx.threads.consumers import Consumer
-from ctfy_rx.threads.loops import refuse_coroutine_functions
 from ctfy_rx.threads.waiting import Alarm
 
 if TYPE_CHECKING:
@@ -59,14 +60,15 @@ class EventStream(ContestStreams[P]):
 
     Callbacks run where the connection is read: on its thread, or on its event loop if the first to subscribe
     was asynchronous. One that raises is reported under the logger ``ctfy_rx`` and goes on with the next
-    event.
+    event. A function of an operator that raises ends its subscription: ``on_error`` is called, or else the
+    log and the status say so, and `wait` raises it when nobody is left.
     """
 
     def __init__(
         self, pipeline: Pipeline, source: Observable[Event[P]], *, earlier: Earlier | None = None
     ) -> None:
         super().__init__()
-        self._pipeline = pipeline
+        self._pipeline = self._keeper = pipeline
         self._source = source
         self._earlier = earlier
 
@@ -195,7 +197,6 @@ class EventStream(ContestStreams[P]):
         """
         if not isinstance(scheduler, Kept):
             self._refuse_if_closed()
-        refuse_coroutine_functions(on_next, on_error, on_completed)
         return super().subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
     def _subscribe_core(
@@ -276,18 +277,22 @@ class EventStream(ContestStreams[P]):
             raise TimeoutError(f"no event came within {timeout} s") from None
         raise StreamClosed("the stream ended before an event came")
 
-    async def each(self, handler: Callable[[Event[P]], Awaitable[object]]) -> None:
-        """Await `handler(event)` for each event, one after another, until the stream ends or the handler
-        raises.
+    async def each(
+        self, handler: Callable[[Event[P]], Awaitable[object]], *, on_error: OnHandlerError = "raise"
+    ) -> None:
+        """Await `handler(event)` for each event, one after another, until the stream ends.
 
-        Events that come meanwhile wait, as they do in ``async for``.
+        Events that come meanwhile wait, as they do in ``async for``. What the handler raises ends this, or,
+        with ``on_error="log"``, is logged under ``ctfy_rx``, and the next event has its turn: for a bot that
+        must outlive a chat service's bad moment. A cancellation of the task ends it in any case.
+
+        Raises `ConfigurationError` for another `on_error`.
         """
+        check_on_error(on_error)
         async with aiter(self) as items:
             async for event in items:
-                handled = handler(event)
-                if not inspect.isawaitable(handled):
-                    raise TypeError("each() awaits a coroutine function: for a plain one write subscribe()")
-                await handled
+                if not await handled(handler, event, on_error=on_error):
+                    items.done(failed=True)
 
     def __await__(self) -> NoReturn:
         raise TypeError(
@@ -298,9 +303,11 @@ class EventStream(ContestStreams[P]):
         """Block until the stream ends (True) or `timeout` seconds have passed (False); a script's last line.
 
         Keeps the connection open meanwhile, and raises what the stream fails with, or has failed with, and
-        `ConfigurationError` on the event loop that reads it. Ctrl-C ends the wait with `KeyboardInterrupt`,
-        as it ends any other, and leaves the stream as it is.
+        `ConfigurationError` on the event loop that reads it. Where nobody is left subscribed, because an
+        operator's function raised and there was no ``on_error`` to hear of it, raises that. Ctrl-C ends the
+        wait with `KeyboardInterrupt`, as it ends any other, and leaves the stream as it is.
         """
+        self._raise_if_abandoned()
         ended_before = self.status.current
         if isinstance(ended_before, Closed):
             if ended_before.cause is not None:
@@ -317,18 +324,27 @@ class EventStream(ContestStreams[P]):
         try:
             # Of no name: an event that only this would want need not be made.
             end = self.derived(self.selected(lambda _: False))
-            with consumer.subscribing(end):
+            with only_waiting(), consumer.subscribing(end):
                 subscription = end.subscribe(on_error=on_error, on_completed=ended.set)
         except StreamClosed:
             return True
+        watching = self._pipeline.subscribers.when_abandoned(on_error)
         try:
             consumer.refuse_to_block()
             has_ended = ended.wait(timeout)
         finally:
+            watching.dispose()
             subscription.dispose()
         if failures:
             raise failures[0]
+        if has_ended:
+            self._raise_if_abandoned()
         return has_ended
+
+    def _raise_if_abandoned(self) -> None:
+        error = self._pipeline.abandoned
+        if error is not None:
+            raise error
 
     # Ending
 
@@ -378,7 +394,7 @@ class EventStream(ContestStreams[P]):
 
     def distinct_by(self, key: Callable[[Event[P]], Hashable], *, max_keys: int = DEFAULT_MAX_KEYS) -> Self:
         """The events whose `key` is not among those met last. See `operators.distinct_by`."""
-        return self.derived(op.distinct_by(key, max_keys=max_keys)(self))
+        return self.derived(self.pipe(op.distinct_by(key, max_keys=max_keys)))
 
     def wrong_answers(self) -> EventStream[FlagWrong]:
         """Every wrong answer."""
@@ -394,15 +410,15 @@ class EventStream(ContestStreams[P]):
 
     def where(self, **fields: Any) -> Self:
         """The events whose data have these fields with these values. See `operators.where`."""
-        return self.derived(op.where(**fields)(self))
+        return self.derived(self.pipe(op.where(**fields)))
 
     def by_competition(self, competition_id: str, /, *, and_of_none: bool = False) -> Self:
         """The events of one contest. See `operators.by_competition`."""
-        return self.derived(op.by_competition(competition_id, and_of_none=and_of_none)(self))
+        return self.derived(self.pipe(op.by_competition(competition_id, and_of_none=and_of_none)))
 
     def by_actor(self, actor_id: str, /) -> Self:
         """The events that one actor caused. See `operators.by_actor`."""
-        return self.derived(op.by_actor(actor_id)(self))
+        return self.derived(self.pipe(op.by_actor(actor_id)))
 
     def buffered(self, size: int = DEFAULT_BUFFER, overflow: Overflow = "drop_oldest") -> Self:
         """These events, each subscriber with a thread and a buffer of its own; the status tells of drops. See
@@ -411,7 +427,7 @@ class EventStream(ContestStreams[P]):
         Raises `ConfigurationError` for ``overflow="block"`` on a live stream, whose source cannot wait.
         """
         check_buffer(size, overflow, source_can_wait=not self._pipeline.live)
-        return self.derived(op.buffered(size, overflow, make_drops=self._pipeline.drops)(self))
+        return self.derived(self.pipe(op.buffered(size, overflow, make_drops=self._pipeline.drops)))
 
     @override
     def share(self) -> EventStream[P]:
@@ -493,10 +509,11 @@ class EventStream(ContestStreams[P]):
                 self._refuse_if_closed()
             return self._pipeline.attach(choice, observer, scheduler)
 
-        return Observable(subscribe)
+        chosen = Composed(Observable(subscribe), self._pipeline)
+        return chosen.for_operator() if self._feeds_operator else chosen
 
     def _with(self, operator: Callable[[Observable[Any]], Observable[Event[Q]]]) -> EventStream[Q]:
-        return EventStream(self._pipeline, operator(self))
+        return EventStream(self._pipeline, self.pipe(operator))
 
     def _root(self) -> EventStream[Payload]:
         return EventStream(self._pipeline, self._pipeline.events)

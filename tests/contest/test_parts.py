@@ -1,8 +1,7 @@
-"""The small parts: turns, `alongside`, `isolated`, `Eventual`; and that a slow platform holds up nobody."""
+"""The small parts: turns, `alongside`, `Eventual`; and that a slow platform holds up nobody."""
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import Any
 
@@ -13,7 +12,6 @@ from reactivex import Observable, Subject
 import ctfy_rx
 from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
-from ctfy_rx.contest.isolated import isolated
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConnectionFailed, StreamClosed
 from ctfy_rx.testing import solve, stream_of, wrong
@@ -66,26 +64,6 @@ def test_alongside_goes_on_when_the_other_completes_and_fails_when_it_fails():
     m.play("--a---b--|", alongside(m.hot("---x|")), "--ax--b--|")
     m = Marbles(error=ConnectionFailed("down"))
     m.play("--a---b--|", alongside(m.hot("---#")), "--a#")
-
-
-def test_a_subscriber_that_raises_is_reported_and_goes_on(caplog: pytest.LogCaptureFixture):
-    seen: list[int] = []
-
-    def raising(item: int) -> None:
-        seen.append(item)
-        raise ValueError("a bug of the app")
-
-    with caplog.at_level(logging.ERROR, "ctfy_rx"):
-        isolated(reactivex.of(1, 2)).subscribe(raising)
-    assert seen == [1, 2]
-    assert "a bug of the app" in caplog.text
-    assert len(caplog.records) == 2
-
-
-def test_an_error_that_nobody_handles_is_reported(caplog: pytest.LogCaptureFixture):
-    with caplog.at_level(logging.ERROR, "ctfy_rx"):
-        isolated(reactivex.throw(ConnectionFailed("down"))).subscribe()
-    assert "give subscribe() an on_error" in caplog.text
 
 
 async def test_an_eventual_can_be_awaited_waited_for_and_subscribed_to():

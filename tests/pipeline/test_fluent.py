@@ -78,8 +78,9 @@ KEEPING: dict[str, Use] = {
 }
 """Every name of reactivex's that a stream overrides and that keeps the item, with a use of it."""
 
-REPLACED = {"__await__", "__init__", "subscribe"}
-"""The others: an error that says what to write, and what refuses coroutine functions and closed streams."""
+REPLACED = {"__await__", "__init__", "pipe", "subscribe"}
+"""The others: an error that says what to write, what keeps subscribers guarded, and what refuses coroutine
+functions and closed streams."""
 
 DOMAIN: dict[str, Callable[[EventStream], EventStream[Any]]] = {
     "achievements": lambda s: s.achievements(),

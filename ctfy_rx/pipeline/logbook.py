@@ -1,0 +1,40 @@
+"""What a stream writes into the program's log of what its connection does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ctfy_rx.status import Closed, Connecting, Idle, Open, Status, SubscriberFailed
+from ctfy_rx.text.printable import plain
+
+__all__ = ["logbook"]
+
+_log = logging.getLogger("ctfy_rx")
+
+
+def logbook(name: str) -> Callable[[Status], None]:
+    """What notes each status of the stream `name` under the logger ``ctfy_rx``: at INFO that it is connected
+    or closed, at WARNING what an operator should know of: reconnecting, gaps, drops, lag, a log that cannot
+    be read. A record holds the `status` too.
+
+    Where nobody has set up logging nothing is written: Python's last resort would put it on the screen, in
+    the middle of a table or of another cell of a notebook.
+    """
+
+    def note(status: Status) -> None:
+        # Whoever saw a subscriber fail has logged it, with its traceback.
+        if _log.hasHandlers() and not isinstance(status, SubscriberFailed):
+            _log.log(_level(status), "%s: %s", plain(name), plain(str(status)), extra={"status": status})
+
+    return note
+
+
+def _level(status: Status) -> int:
+    match status:
+        case Idle() | Connecting():
+            return logging.DEBUG
+        case Open(refused=None) | Closed():
+            return logging.INFO
+        case _:
+            return logging.WARNING
