@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import reactivex
+from reactivex import Observable
+from reactivex import operators as ops
+from reactivex.subject import ReplaySubject
 from rich.text import Text
 
 from ctfy_rx import Closed, Dropped, Event, EventStream, Status, StreamClosed, events, to_iter
@@ -99,7 +102,8 @@ def show(
     with each what `makers` make. A source that `waits` is held up when it is faster than the screen."""
     for pattern in view.selection.unmatched:
         screen.say(f'no event that this version knows is called "{pattern}": it may be misspelt')
-    timer = threading.Timer(view.seconds or 0.0, stream.close)
+    over = ReplaySubject[None](1)  # it may be over before anybody looks
+    timer = threading.Timer(view.seconds or 0.0, over.on_next, [None])
     timer.daemon = True
     with stream:
         when_nobody_reads(stream.close)
@@ -109,7 +113,7 @@ def show(
         for action, make in zip(actions, (makers or {}).values(), strict=True):
             action.begin(make, stream)
         try:
-            _show(stream, view, screen, say, actions, waits=waits)
+            _show(stream, view, screen, say, actions, over=over, waits=waits)
         except BrokenPipeError:
             return
         finally:
@@ -128,17 +132,19 @@ def _show(
     say: Callable[[Status], Text | None],
     actions: Sequence[Action],
     *,
+    over: Observable[None],
     waits: bool,
 ) -> None:
     """One queue for events and status keeps them in order, and the thread that reads the socket from
-    printing."""
+    printing. What is in it when it is `over` is still shown."""
     shown = 0
     chosen = view.selection.of(stream).filter(view.shows).named()
     news: reactivex.Observable[Any] = reactivex.merge(stream.status, chosen)
+    news = news.pipe(ops.take_until(over))
     items = to_iter(news, on_drop=lambda total: stream.status.emit(Dropped(total)), waits=waits)
     if view.since is not None:  # what was comes all at once: sooner than names, if these were not waited for
         stream.names.wait(_NAMES)
-    with suppress(StreamClosed):  # the time was up meanwhile
+    with suppress(StreamClosed):  # nobody reads any more, just now
         stream.connect()
     for item in items:
         if isinstance(item, Status):

@@ -8,11 +8,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import reactivex
+from reactivex import operators as ops
 
-from ctfy_rx import demo
+from ctfy_rx import EventStream, demo
+from ctfy_rx.cli.filters import Selection
+from ctfy_rx.cli.screen import Screen
+from ctfy_rx.cli.watching import View, show
 from ctfy_rx.demo.running import Platform
+from ctfy_rx.testing import event
 
 from ..support.children import Child
 from ..support.command import Command, arguments, environment, finished, running
@@ -38,6 +45,27 @@ def test_a_pipe_gets_a_json_object_a_line_at_once(platform: Platform, admin: dic
     assert event["at"].endswith("Z")
     assert event["origin"] == "log"
     assert line == json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+
+class SlowScreen(Screen):
+    """A terminal that shows nothing before its stream has nobody left."""
+
+    def __init__(self, stream: EventStream) -> None:
+        super().__init__(quiet=True)
+        self.lines: list[Any] = []
+        self._stream = stream
+
+    def show(self, line: Any) -> None:
+        until(lambda: ", 0 subscribed" in repr(self._stream))
+        self.lines.append(line)
+
+
+def test_what_came_in_time_is_shown_though_the_time_is_up_meanwhile():
+    came = reactivex.of(*(event("flag_wrong", actor_name=str(number)) for number in range(50)))
+    stream = EventStream.over(came.pipe(ops.concat(reactivex.never())), autoconnect=False)
+    screen = SlowScreen(stream)
+    show(stream, View(selection=Selection(), json=True, seconds=0.1), screen, say=lambda _: None)
+    assert len(screen.lines) == 50
 
 
 def test_text_is_a_sentence_a_line_without_colours_in_a_pipe(platform: Platform, admin: dict[str, str]):
