@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 
 from reactivex import abc, typing
 from reactivex.disposable import Disposable
+from reactivex.internal import DisposedException
 from reactivex.scheduler import EventLoopScheduler
 from reactivex.scheduler.scheduleditem import ScheduledItem
 from typing_extensions import override
@@ -37,9 +38,12 @@ class Clock(EventLoopScheduler):
         """Call `action`, whatever it raises."""
         try:
             return super().invoke_action(action, state)
+        except DisposedException as error:
+            if not self._is_disposed:  # just now, while it was at work: what comes next is forgotten
+                report_work(error)
         except BaseException as error:  # noqa: BLE001 - this thread is others' too
             report_work(error)
-            return Disposable()
+        return Disposable()
 
     @override
     def schedule_periodic(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from reactivex import ConnectableObservable, Observable, abc
@@ -95,6 +96,17 @@ class Guarded(Observable[T]):
         if kind is Observable or (issubclass(kind, Guarded) and made._keeper is UNATTENDED):  # noqa: SLF001
             return Composed(made, self._keeper)
         return made
+
+
+def _piped(name: str) -> Callable[..., Any]:
+    def method(self: Guarded[Any], *arguments: Any) -> Any:
+        return self.pipe(getattr(ops, name)(*arguments))
+
+    return wraps(getattr(Observable, name))(method)
+
+
+for _name in ("dematerialize", "partition_indexed", "pluck", "ref_count", "sum", "switch_latest"):
+    setattr(Guarded, _name, _piped(_name))  # those of reactivex's methods that go without its own `pipe`
 
 
 class Composed(Guarded[T]):

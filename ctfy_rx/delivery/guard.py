@@ -50,6 +50,11 @@ class Keeper:
         """A subscriber has ended, and there was no `on_error` to hear of it."""
         report_end(failure)
 
+    def refuses(self, error: Exception) -> bool:  # noqa: ARG002 - it takes an owner to know
+        """Whether `error`, with which a subscriber ends before anything came, is raised where it subscribes,
+        rather than reported."""
+        return False
+
 
 UNATTENDED: Final = Keeper()
 """That of a source which nobody else looks after."""
@@ -125,7 +130,7 @@ class Guard(abc.ObserverBase[Any]):
         try:
             self._tell(error)
         finally:
-            self.dispose()
+            self._detach()
 
     @override
     def on_completed(self) -> None:
@@ -138,12 +143,18 @@ class Guard(abc.ObserverBase[Any]):
         except BaseException as error:  # noqa: BLE001 - as above
             self._caught(error, "the end of its items")
         finally:
-            self.dispose()
+            self._detach()
 
     def dispose(self) -> None:
         """Tell it nothing more."""
         self.is_stopped = True
         self._subscription.dispose()
+
+    def _detach(self) -> None:
+        try:
+            self.dispose()
+        except BaseException as error:  # noqa: BLE001 - by what an operator does in the end
+            self._keeper.raised(error, "what is done after its end", goes_on=False)
 
     def _caught(self, error: BaseException, item: object) -> None:
         if is_for_the_program(error):
@@ -155,7 +166,7 @@ class Guard(abc.ObserverBase[Any]):
             try:
                 self._tell(as_exception(error))
             finally:
-                self.dispose()
+                self._detach()
         else:
             self._keeper.raised(error, item, goes_on=not self.is_stopped)
 
@@ -168,20 +179,21 @@ class Guard(abc.ObserverBase[Any]):
                 if raised is not error or not was_heard_by_nobody(raised):
                     self._keeper.raised(raised, error, goes_on=False)
                     return
-                if self._is_refused():
+                if self._is_refused(error):
                     raise
             else:
                 return
-        elif self._is_refused():
+        elif self._is_refused(error):
             self._refusal = error
             return
         item = self._in_delivery()
         item = given(error) if item is _NOTHING else item
         self._keeper.ended(Failure(error, item, raised_at(error) or self._place))
 
-    def _is_refused(self) -> bool:
+    def _is_refused(self, error: Exception) -> bool:
         """Whether it ends before anything came, so that whoever subscribes can be told at once."""
-        return self._beginning == get_ident() and self._in_delivery() is _NOTHING
+        begins = self._beginning == get_ident() and self._in_delivery() is _NOTHING
+        return begins and self._keeper.refuses(error)
 
     def _in_delivery(self) -> Any:
         """The item of its source that this thread is delivering: by the frames that do it, for to note each

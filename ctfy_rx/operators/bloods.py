@@ -169,7 +169,12 @@ class _Judging:
         def told(taken: Bloods) -> None:
             self._turns.take(lambda: self._seeded(contest, taken))
 
-        self.seeding.add(self._seed(name).subscribe(told, self.on_error, scheduler=self._scheduler))
+        try:
+            asked = self._seed(name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the subscriber's
+            self.on_error(error)
+            return
+        self.seeding.add(asked.subscribe(told, self.on_error, scheduler=self._scheduler))
 
     def _seeded(self, contest: _Contest, taken: Bloods) -> None:
         contest.taken = dict(taken)

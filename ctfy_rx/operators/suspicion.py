@@ -69,8 +69,8 @@ def burst(
         ------------B-----------|    B holds those three; the next one needs three new ones
 
     Time is that of the events, so a log that is read later gives the same bursts. `key` says what counts
-    together; the `max_keys` of them that were met last are remembered. Completes and fails with its source.
-    Raises `ConfigurationError` for an `n` below 2 or a time of 0.
+    together; the `max_keys` of them that were met last are remembered. Completes and fails with its source,
+    and with what `key` raises. Raises `ConfigurationError` for an `n` below 2 or a time of 0.
 
     >>> import reactivex
     >>> wrong = [Event("flag_wrong", '{"actor_id": "7"}', received=float(second)) for second in (0, 50, 51)]
@@ -88,8 +88,12 @@ def burst(
             met: OrderedDict[Hashable, deque[Event[Any]]] = OrderedDict()
 
             def on_next(event: Event[Any]) -> None:
-                its_key = key(event)
-                recent = met.setdefault(its_key, deque())
+                try:
+                    its_key = key(event)
+                    recent = met.setdefault(its_key, deque())
+                except Exception as error:  # noqa: BLE001 - by `key`, or what it returns has no hash
+                    observer.on_error(error)
+                    return
                 met.move_to_end(its_key)
                 if len(met) > max_keys:
                     met.popitem(last=False)

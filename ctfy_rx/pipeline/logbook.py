@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ctfy_rx.status import Closed, Connecting, Idle, Open, Status, SubscriberFailed
+from ctfy_rx.status import NEWS, Closed, Connecting, Idle, Open, Status, SubscriberFailed
 from ctfy_rx.text.printable import plain
 
 __all__ = ["logbook"]
@@ -25,9 +25,14 @@ def logbook(name: str) -> Callable[[Status], None]:
     def note(status: Status) -> None:
         # Whoever saw a subscriber fail has logged it, with its traceback.
         if _log.hasHandlers() and not isinstance(status, SubscriberFailed):
-            _log.log(_level(status), "%s: %s", plain(name), plain(str(status)), extra={"status": status})
+            _log.log(_level(status), "%s: %s", plain(name), plain(_said(status)), extra={"status": status})
 
     return note
+
+
+def _said(status: Status) -> str:
+    """Its sentence, after the word that people search a log for, where the sentence lacks it."""
+    return f"{status.state}: {status}" if isinstance(status, NEWS) else str(status)
 
 
 def _level(status: Status) -> int:

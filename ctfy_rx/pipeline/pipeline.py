@@ -250,12 +250,17 @@ class Pipeline(Keeper):
         """A subscriber has ended that had no `on_error`: the log and the status tell, and whoever waits if
         nobody is left."""
         self._fail_receipt()
-        if any(failure.error is error for error in self._failures):  # not it alone: the stream has failed
+        if not self.refuses(failure.error):  # not it alone: the stream has failed
             report_unheard_end(failure.error)
             return
         super().ended(failure)
         self.status.emit(failed(failure))
         self.subscribers.has_ended_unheard(failure.error)
+
+    @override
+    def refuses(self, error: Exception) -> bool:
+        """A subscriber, yes; the stream's own failure is everybody's."""
+        return all(failure is not error for failure in self._failures)
 
     @property
     def abandoned(self) -> Exception | None:

@@ -13,6 +13,7 @@ import reactivex
 from reactivex import Observable, Subject
 from reactivex import operators as ops
 from reactivex.internal import DisposedException
+from reactivex.scheduler import EventLoopScheduler
 
 from ctfy_rx import Clock, EventStream, SubscriberFailed
 from ctfy_rx import operators as op
@@ -102,6 +103,16 @@ def test_it_ends_with_its_block_and_takes_nothing_more():
         clock.schedule(print)
 
 
+def test_what_is_at_work_when_it_ends_is_forgotten_without_a_word(errors):
+    clock = Clock()
+    seen: list[Any] = []
+    reactivex.interval(0.0001, scheduler=clock).subscribe(seen.append)
+    until(lambda: len(seen) > 3)
+    clock.schedule(lambda *_: (clock.dispose(), clock.schedule(print)))
+    until(lambda: clock._thread is not None and not clock._thread.is_alive())
+    assert errors() == []
+
+
 def test_it_can_be_ended_by_what_it_does():
     clock = Clock()
     threads: list[threading.Thread] = []
@@ -111,16 +122,23 @@ def test_it_can_be_ended_by_what_it_does():
 
 @every_timed
 @pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError, SystemExit])
-def test_a_callback_that_raises_goes_on_and_so_do_all_others_on_it(error, use, clock: Clock, errors):
+@pytest.mark.parametrize("kind", [Clock, EventLoopScheduler])
+def test_a_callback_that_raises_goes_on_and_so_do_all_others_on_it(kind, error, use, errors):
+    clock = kind()
     source: Subject[Any] = Subject()
     stream = EventStream.over(source)
     seen, other = list[Any](), list[Any]()
-    use(stream, clock).subscribe(raising(error, seen))
-    stream.delay(0.001, clock).subscribe(other.append)
+    subscription = use(stream, clock).subscribe(raising(error, seen))
+    others = stream.delay(0.001, clock).subscribe(other.append)
     for number in range(3):
         Background(lambda: source.on_next(solve())).join()
         until(lambda number=number: len(seen) > number and len(other) > number)
     until(lambda: len(errors()) >= 3)
+    subscription.dispose()
+    others.dispose()
+    done = threading.Event()
+    clock.schedule_relative(0.002, lambda *_: done.set())  # after what is at work there
+    assert done.wait(10)
     assert not any("has ended" in record.getMessage() for record in errors())
 
 

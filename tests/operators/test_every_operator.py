@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 import reactivex
 
@@ -99,3 +101,27 @@ def test_no_payload_is_the_end_of_the_stream(make, text):
     errors: list[Exception] = []
     reactivex.of(item).pipe(make()).subscribe(on_error=errors.append, scheduler=Marbles().time)
     assert errors == []
+
+
+def bug(*_: object) -> NoReturn:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        op.burst(2, within=1.0, of="flag_*", key=bug),
+        op.burst(2, within=1.0, of="flag_*", key=lambda event: event.data),  # which has no hash
+        op.distinct_by(bug),
+        op.distinct_by(lambda event: event.data),
+        op.first_bloods(seed=bug),
+    ],
+)
+def test_what_a_function_of_the_app_raises_is_the_end_of_its_subscription(operator):
+    source: reactivex.Subject[Event] = reactivex.Subject()
+    errors: list[Exception] = []
+    source.pipe(operator).subscribe(print, errors.append)
+    for _ in range(2):
+        source.on_next(Event("flag_correct", "{}"))
+    assert len(errors) == 1
+    assert source.observers == []

@@ -65,7 +65,17 @@ def log(caplog: pytest.LogCaptureFixture) -> Log:
 @pytest.mark.parametrize(("status", "level"), LEVELS)
 def test_each_status_is_noted_once_at_its_level_with_the_streams_name(status, level, log: Log):
     logbook("http://ctf.example")(status)
-    assert log() == [(level, f"http://ctf.example: {status}")]
+    ((noted, text),) = log()
+    assert noted == level
+    assert text.startswith("http://ctf.example: ")
+    assert text.endswith(str(status))
+
+
+def test_what_people_search_a_log_for_stands_there(log: Log):
+    for status in (Open(), Waiting(4.0, None, 2), Gap(4.0), Dropped(4), Late(4.0, ValueError()), Closed()):
+        logbook("x")(status)
+    words = ("connected", "reconnecting", "gap", "dropped", "late", "closed")
+    assert all(word in text for word, (_, text) in zip(words, log(), strict=True))
 
 
 def test_these_are_all():
@@ -93,13 +103,13 @@ def test_connected_reconnecting_a_gap_and_the_end_stand_there_once_each(p: Platf
         p.drop_connections()
         until(lambda: any("may be missing" in text for _, text in log()))
     until(lambda: any("closed" in text for _, text in log()))
-    said = [(level, text.partition(": ")[2]) for level, text in log() if level != "DEBUG"]
+    said = [(level, text.split(": ", 1)[1]) for level, text in log() if level != "DEBUG"]
     assert [level for level, _ in said] == ["INFO", "WARNING", "INFO", "WARNING", "INFO"]
     assert [text.split()[0] for _, text in said] == [
         "connected",
         "reconnecting",
         "connected",
-        "events",
+        "gap:",
         "closed",
     ]
     assert p.admin_token not in "".join(text for _, text in log())
