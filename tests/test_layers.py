@@ -28,9 +28,10 @@ HOUSE = """
         clock guard interests iterators / composed hub / cold status_feed
     connection: chunk_joining content_coding redaction / answers joined_reads request / clients /
         drivers rest / frames / credentials
-    platform: asking questions / since / doorbell log_reading
+    platform: asking questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
-    operators: buffered of_event parse rate retry share where / alerts bloods names record solves / suspicion
+    operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /
+        suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
     pipeline: backlog fluent logbook / workers / stage / pipeline
     contest: alongside eventual refreshing values / boards questions / bloods boxes directory /
@@ -42,8 +43,8 @@ HOUSE = """
     demo: listeners server teams / actions state / access contest happenings views /
         caller_routes pace standings verbs / contest_routes / app / running
     testing pytest_plugin
-    cli: checks filters listening network public render screen settings template /
-        instances relaying scoreboards verdicts webhook / actions examination options /
+    cli: filters findings listening network public render screen settings template /
+        instances relaying scoreboards verdicts webhook / actions checks options /
         doctor program watching / demo_contest recordings / commands / app
 """
 

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from rich.text import Text
 
 from ctfy_rx import __version__
-from ctfy_rx.cli.checks import Check, Result
-from ctfy_rx.cli.examination import Examination, Limits
+from ctfy_rx.cli.checks import Examination, Limits
+from ctfy_rx.cli.findings import Check, Result
 from ctfy_rx.cli.screen import Screen
 from ctfy_rx.cli.settings import Target
 from ctfy_rx.text.printable import json_safe

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import httpx
 
-from ctfy_rx.cli.checks import Finding, failed
+from ctfy_rx.cli.findings import Finding, failed
 from ctfy_rx.cli.listening import Listening
 from ctfy_rx.connection.request import bare
 from ctfy_rx.connection.rest import Answer

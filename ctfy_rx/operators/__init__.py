@@ -6,7 +6,7 @@ Throttling, sampling, windows and all else are reactivex's own, in `reactivex.op
 from ctfy_rx.operators.alerts import alerts
 from ctfy_rx.operators.bloods import first_bloods
 from ctfy_rx.operators.buffered import buffered
-from ctfy_rx.operators.names import achievements, announcements, instances, wrong_answers
+from ctfy_rx.operators.by_name import achievements, announcements, instances, wrong_answers
 from ctfy_rx.operators.of_event import of_event
 from ctfy_rx.operators.parse import parse
 from ctfy_rx.operators.rate import rate

@@ -19,8 +19,8 @@ from ctfy_rx.event import Event
 from ctfy_rx.pipeline.pipeline import Pipeline, once
 from ctfy_rx.pipeline.stage import Resumable, StageOptions, staged
 from ctfy_rx.platform.doorbell import LogOption
-from ctfy_rx.platform.log_reading import logged_now, version_of
 from ctfy_rx.platform.since import Since, check_since
+from ctfy_rx.platform.whole_log import logged_now, version_of
 from ctfy_rx.reconnect import Backoff, is_transient
 from ctfy_rx.recording.lines import Header
 from ctfy_rx.sse import Frame

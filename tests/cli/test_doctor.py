@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ctfy_rx import demo
-from ctfy_rx.cli.checks import Check, clock_offset
+from ctfy_rx.cli.checks import Examination, Limits
 from ctfy_rx.cli.doctor import as_line, as_object
-from ctfy_rx.cli.examination import Examination, Limits
+from ctfy_rx.cli.findings import Check, clock_offset
 from ctfy_rx.cli.settings import Logins, target
 from ctfy_rx.demo.running import Platform
 

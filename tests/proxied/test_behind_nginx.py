@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 import ctfy_rx
-from ctfy_rx.cli.checks import Check
-from ctfy_rx.cli.examination import Examination, Limits
+from ctfy_rx.cli.checks import Examination, Limits
+from ctfy_rx.cli.findings import Check
 from ctfy_rx.cli.settings import Logins, target
 
 from ..support.platforms import RealPlatform

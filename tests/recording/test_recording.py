@@ -283,7 +283,7 @@ def test_whatever_happens_to_the_recorder_it_has_failed_and_let_go_of_the_file(t
 def test_stopped_before_its_stream_opened_it_does_not_wait_for_a_silent_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
 ):
-    for question in ("connection.rest._READ_TIMEOUT", "platform.log_reading._PATIENCE"):
+    for question in ("connection.rest._READ_TIMEOUT", "platform.whole_log._PATIENCE"):
         monkeypatch.setattr(f"ctfy_rx.{question}", 600.0)
     path = tmp_path / "day1.jsonl"
     if there:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ctfy_rx.cli.checks import Limits
 from ctfy_rx.cli.doctor import doctor
-from ctfy_rx.cli.examination import Limits
 from ctfy_rx.cli.options import PlatformUrl, TokenFile
 from ctfy_rx.cli.program import app, chosen_target, reporting
 from ctfy_rx.cli.screen import Screen
