@@ -37,9 +37,9 @@ def is_transient(error: Exception) -> bool:
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
-    """How long to wait before an attempt: exponential, with chance, within bounds. All times in seconds.
+    """How long to wait before an attempt: exponential, with jitter, up to `maximum`. All times in seconds.
 
-    `jitter` is the share of a delay that chance may take off, or add where the server asked for the delay. A
+    A random amount, up to `jitter` x delay, is subtracted, or added where the server asked for the delay. A
     connection that stayed open for `reset_after` starts the count anew. After `max_attempts` failures in a
     row it gives up (None: never). `random` gives numbers in [0, 1).
 
@@ -74,7 +74,7 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     def failures_after(self, failures: int, *, uptime: float, clean: bool) -> int:
         """The failures in a row, once a connection has ended that was open for `uptime` seconds.
 
-        The end of a connection that lasted is none, if the server ended it in order. A server that accepts
+        The end of a connection that lasted is none, if the server closed it cleanly. A server that accepts
         and closes at once fails.
         """
         lasted = uptime >= self.reset_after

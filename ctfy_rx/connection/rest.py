@@ -117,7 +117,7 @@ class _Rest:
 
 
 class _Body:
-    """Gathers a body within bounds of size and time."""
+    """Gathers a body, up to a size and for a time."""
 
     def __init__(self, address: str) -> None:
         self._address = address

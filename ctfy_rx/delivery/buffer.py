@@ -44,7 +44,7 @@ class Drops:
     """Counts what was dropped, and tells at powers of two: a flood of drops must not become a flood of news.
     What is left to tell is told when `tell` is called.
 
-    `on_drop` is told how many were dropped so far; without it a warning is logged. `counted` is called for
+    `on_drop` is called with the running total; without it a warning is logged. `counted` is called for
     each.
     """
 

@@ -249,5 +249,5 @@ class _End:
 
 
 def complete(observer: abc.ObserverBase[Any]) -> None:
-    """The orderly end, for `Hub.finish`."""
+    """Complete it, for `Hub.finish`."""
     observer.on_completed()

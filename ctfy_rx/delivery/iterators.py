@@ -38,9 +38,9 @@ def to_iter(
 
     Ends when the source completes, raises what it fails with. ``break`` ends the subscription, as do
     `close()`, ``with`` and Ctrl-C. At most `buffer` items wait; beyond that the oldest are dropped and
-    `on_drop` is told how many were so far (a warning is logged without it): at the 1st, 2nd, 4th, 8th … drop,
-    and at the end. `Items.dropped` is their number at any moment. A source that `waits`, such as what `pipe`
-    makes of a `replay`, is held up instead, and nothing is dropped.
+    `on_drop` is called with the running total (a warning is logged without it): at the 1st, 2nd, 4th, 8th …
+    drop, and at the end. `Items.dropped` is their number at any moment. A source that `waits`, such as what
+    `pipe` makes of a `replay`, is held up instead, and nothing is dropped.
 
     >>> import reactivex
     >>> list(to_iter(reactivex.of(1, 2, 3)))

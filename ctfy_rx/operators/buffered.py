@@ -38,7 +38,7 @@ def buffered(
     `overflow` is what becomes of an item for which there is no room: it takes the place of the oldest
     (``"drop_oldest"``), is dropped itself (``"drop_newest"``), fails the subscription with `BufferOverflow`
     after what waits (``"error"``), or has the source wait (``"block"``), which is for sources that can: a
-    recording, a message queue, never a socket. `on_drop` is told how many were dropped so far, now and then;
+    recording, a message queue, never a socket. `on_drop` is called with the running total, now and then;
     `make_drops` makes what counts instead. Completes and fails with its source, after what waits.
 
     Raises `ConfigurationError` on an event loop: there ``async for`` has a buffer.

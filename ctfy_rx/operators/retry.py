@@ -58,14 +58,15 @@ def retry_with_backoff(
                  retry_with_backoff()
                  --a--b---------c-----d--e--
 
-    The delay is `initial` seconds after the first failure, grows by `factor` up to `maximum`, and chance
-    takes off up to the share `jitter` of it. A connection that stayed open for `reset_after` seconds starts
-    anew: its orderly end is followed almost at once. One that ends sooner counts as a failure, also if it
-    ends in order. A server's ``retry:`` takes the place of `initial`, and its ``Retry-After`` that of the
-    delay, within bounds; chance adds up to the share `jitter` to what the server asked for.
+    The delay is `initial` seconds after the first failure, grows by `factor` up to `maximum`, and a random
+    amount, up to `jitter` x delay, is subtracted. A connection that stayed open for `reset_after` seconds
+    starts anew: if it is closed cleanly, the next attempt follows almost at once. One that ends sooner counts
+    as a failure, also if it is closed cleanly. A server's ``retry:`` takes the place of `initial`, and its
+    ``Retry-After`` that of the delay, each between 0.5 and 300 s; a random amount, up to `jitter` x
+    delay, is added to what the server asked for.
 
     Never completes. Fails at once with an error for which `retry_if` is false, with the last real error after
-    `max_attempts` failures in a row (`ConnectionFailed` if all of them were orderly ends), and with what a
+    `max_attempts` failures in a row (`ConnectionFailed` if all of them were closed cleanly), and with what a
     subscriber raised, which is never retried. `scheduler` gives the time (default: the event loop that drives
     the connections, else that of the subscription, else a timer thread for each wait), `random` the chance,
     numbers in [0, 1). `on_status` is told of `Connecting`, `Open`, `Waiting` and `Gap`. Raises

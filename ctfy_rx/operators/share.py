@@ -60,7 +60,8 @@ def share(
 
 
 class Shared(Guarded[T]):
-    """What `share` returns: besides, it can be held open without subscribers, and closed over their heads."""
+    """What `share` returns: besides, it can be held open without subscribers, and closed while there are
+    some."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ def where(**fields: Any) -> Callable[[Observable[E]], Observable[E]]:
           where(x=1)
         --{x: 1}------------------|
 
-    An event without the field, or whose data are no JSON object, is none of them. Completes and fails with
+    An event without the field, or whose data are no JSON object, is dropped. Completes and fails with
     its source. Raises `ConfigurationError` where no field is given.
 
     >>> import reactivex

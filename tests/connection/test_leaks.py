@@ -159,7 +159,7 @@ def test_the_token_is_nowhere_to_be_seen(
     assert "httpcore" in log.getvalue()
 
 
-def test_nor_where_nobody_listens(watch: Watch, log: io.StringIO) -> None:
+def test_token_is_hidden_when_the_connection_is_refused(watch: Watch, log: io.StringIO) -> None:
     assert_clean(shown(watch(frames("http://127.0.0.1:1", token=TOKEN)).failure()))
     assert_clean(shown(watch(frames("http://nobody.invalid", token=TOKEN)).failure()))
     assert_clean(log.getvalue())

@@ -156,7 +156,7 @@ def test_a_server_that_answers_and_closes_each_time_is_left_alone_longer_and_lon
 
 
 @pytest.mark.parametrize(("chance", "delay"), [(0.0, 0), (0.5, 0.25), (1.0, 0.5)])
-def test_an_orderly_end_after_a_long_time_is_followed_almost_at_once(chance, delay):
+def test_a_clean_close_after_a_long_time_is_followed_almost_at_once(chance, delay):
     m = Marbles()
     source = m.connections("a---------|")
     m.watch(source.pipe(retry_with_backoff(reset_after=10, jitter=0.5, random=lambda: chance)))
@@ -241,7 +241,7 @@ def test_after_max_attempts_failures_the_last_real_error_comes_out():
     assert source.opened == source.drawn
 
 
-def test_orderly_ends_in_between_do_not_hide_the_real_error():
+def test_clean_closes_in_between_do_not_hide_the_real_error():
     m = Marbles()
     source = m.connections("#", " a|", "    a|")
     seen = m.watch(source.pipe(retry(max_attempts=3)))
@@ -249,7 +249,7 @@ def test_orderly_ends_in_between_do_not_hide_the_real_error():
     assert seen.messages == m.read("-a--a#")
 
 
-def test_orderly_ends_alone_give_up_with_an_error_that_says_so():
+def test_clean_closes_alone_give_up_with_an_error_that_says_so():
     m = Marbles()
     seen = m.watch(m.connections("a|", "  a|").pipe(retry(max_attempts=2)))
     m.run()
