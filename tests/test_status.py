@@ -50,5 +50,5 @@ def test_every_status_has_a_state_of_its_own():
     kinds = [kind for kind in vars(status).values() if isinstance(kind, type) and issubclass(kind, Status)]
     states = [kind.state for kind in kinds if kind is not Status]
     assert all(states)
-    assert len(set(states)) == len(states) == 9
+    assert len(set(states)) == len(states) == 10
     assert all(issubclass(kind, msgspec.Struct) for kind in kinds)
