@@ -38,7 +38,7 @@ def _folder(path: str | Path) -> str:
 
 
 _RX = Path(reactivex.__file__).parent
-_LIBRARY = (_folder(Path(__file__).parent), _folder(_RX))
+_LIBRARY = (_folder(Path(__file__).parents[1]), _folder(_RX))
 _INSTALLED = (
     *(_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     "<frozen ",

@@ -11,6 +11,8 @@ import pytest
 import reactivex
 from reactivex import operators as ops
 
+import ctfy_rx
+from ctfy_rx.delivery import culprit
 from ctfy_rx.delivery.culprit import Place, calling_place, is_for_the_program, raised_at, was_heard_by_nobody
 
 
@@ -41,9 +43,18 @@ def test_code_without_a_file_is_told_by_its_line():
     assert (place.file, place.line) == ("<stdin>", 3)
 
 
-def test_a_program_beside_ours_whose_name_begins_alike_is_the_users(tmp_path: Path):
-    import ctfy_rx
+@pytest.mark.parametrize("room", ["delivery/hub.py", "operators/where.py", "stream/stream.py", "event.py"])
+def test_every_room_of_the_package_is_ours(room: str):
+    ours = str(Path(ctfy_rx.__file__).parent / room)
+    namespace: dict[str, Any] = {}
+    exec(compile("def fails(): raise ValueError", ours, "exec"), namespace)
+    place = raised_at(raised(namespace["fails"]))
+    assert place is not None
+    assert place.file == __file__
 
+
+def test_a_program_beside_ours_whose_name_begins_alike_is_the_users(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(culprit, "_INSTALLED", ())  # the package itself may be
     beside = f"{Path(ctfy_rx.__file__).parent}_bot.py"
     namespace: dict[str, Any] = {}
     exec(compile("def fails(): raise ValueError", beside, "exec"), namespace)
