@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from ctfy_rx.text.printable import short
+
 __all__ = [
     "NEWS",
     "Closed",
@@ -20,6 +22,9 @@ __all__ = [
     "SubscriberFailed",
     "Waiting",
 ]
+
+
+_LONGEST = 200
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -154,9 +159,10 @@ class SubscriberFailed(Status, frozen=True):
     state: ClassVar[str] = "subscriber_failed"
 
     def __str__(self) -> str:
-        on = "" if self.item is None else f" on {self.item!r:.200}"
+        on = "" if self.item is None else f" on {short(repr(self.item), _LONGEST)}"
         at = f", at {self.line}" if self.line else ""
-        return f"a subscriber has ended{on}: {type(self.cause).__name__}: {self.cause}{at}"
+        said = f": {self.cause}" if str(self.cause) else ""
+        return f"a subscriber has ended{on}: {type(self.cause).__name__}{said}{at}"
 
 
 class Closed(Status, frozen=True):

@@ -24,6 +24,12 @@ def say(event: ctfy_rx.Event) -> None:
         httpx.post(webhook, json=message, timeout=10).raise_for_status()
 
 
+def keep(cursor: str) -> None:
+    part = PLACE.with_suffix(".part")
+    part.write_text(cursor)
+    part.replace(PLACE)  # at once: whenever it is killed, one of the two is there, whole
+
+
 def main() -> None:
     since = PLACE.read_text() if PLACE.exists() else None
     with ctfy_rx.events(since=since) as stream:
@@ -31,7 +37,7 @@ def main() -> None:
         for event in stream.first_bloods():
             say(event)
             if event.cursor:
-                PLACE.write_text(event.cursor)
+                keep(event.cursor)
 
 
 if __name__ == "__main__":

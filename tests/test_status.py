@@ -4,7 +4,19 @@ import msgspec
 import pytest
 
 from ctfy_rx import status
-from ctfy_rx.status import Closed, Connecting, Dropped, Gap, Idle, Lagging, Late, Open, Status, Waiting
+from ctfy_rx.status import (
+    Closed,
+    Connecting,
+    Dropped,
+    Gap,
+    Idle,
+    Lagging,
+    Late,
+    Open,
+    Status,
+    SubscriberFailed,
+    Waiting,
+)
 
 LOST = ConnectionError("connection refused")
 
@@ -23,6 +35,16 @@ SENTENCES = [
     (Late(2.0, LOST), "late", "events come late, the log is read again in 2.0 s: connection refused"),
     (Lagging(3.25), "lagging", "subscribers are slow: events wait 3.2 s for them"),
     (Dropped(7), "dropped", "a consumer is too slow: 7 events dropped"),
+    (
+        SubscriberFailed(LOST, 7, "bot.py:12: stream.map(ask)"),
+        "subscriber_failed",
+        "a subscriber has ended on 7: ConnectionError: connection refused, at bot.py:12: stream.map(ask)",
+    ),
+    (
+        SubscriberFailed(ValueError()),
+        "subscriber_failed",
+        "a subscriber has ended: ValueError",
+    ),
     (Closed(), "closed", "closed"),
     (Closed(LOST), "closed", "closed: connection refused"),
     (Closed(ConnectionResetError()), "closed", "closed: ConnectionResetError"),

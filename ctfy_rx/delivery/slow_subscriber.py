@@ -35,6 +35,7 @@ End = Callable[[abc.ObserverBase[Any]], None]
 """Tells an observer its end."""
 
 _LONGEST = 300
+_LONGEST_ITEM = 500
 _log = logging.getLogger("ctfy_rx")
 
 
@@ -150,12 +151,13 @@ class Failure(NamedTuple):
 def report_end(failure: Failure) -> None:
     """Report that a subscriber hears nothing more, and why."""
     error, item, place = failure
+    or_else = ", or have that line allow for such an item" if raised_at(error) is not None else ""
     _log.error(
-        "a subscriber has ended%s: %s%s. It hears nothing more: give subscribe() an on_error, "
-        "or have that line allow for such an item",
-        "" if item is None else f" on {item!r:.200}",
-        short(f"{type(error).__name__}: {error}", _LONGEST),
+        "a subscriber has ended%s: %s%s. It hears nothing more: give subscribe() an on_error%s",
+        "" if item is None else f" on {short(repr(item), _LONGEST_ITEM)}",
+        short(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, _LONGEST),
         "" if place is None else f", at {place}",
+        or_else,
         exc_info=not isinstance(error, CtfyRxError) and error,
     )
 

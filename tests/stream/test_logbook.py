@@ -194,11 +194,12 @@ def raises_it(_: object) -> None:
 )
 def test_no_token_stands_in_what_an_app_raises_and_the_log_repeats(use, caplog: pytest.LogCaptureFixture):
     with Server(sends(CLOSE_DELIMITED, frame("a"), stay=True)) as server:
-        stream = ctfy_rx.events(f"{server.url}/events", token=SECRET)
+        stream = ctfy_rx.events(f"{server.url}/events", token=SECRET, autoconnect=False)
         heard: list[object] = []
-        stream.subscribe(heard.append)
         with caplog.at_level(logging.ERROR, "ctfy_rx"):
             use(stream)
+            stream.subscribe(heard.append)
+            stream.connect()
             until(lambda: heard)
             stream.close()
             until(lambda: "failed" in caplog.text)

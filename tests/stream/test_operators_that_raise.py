@@ -221,6 +221,19 @@ def test_the_record_names_the_event_and_shows_the_users_own_line(fixed, errors):
     assert "solve_time_s < 60" in status.line
 
 
+def test_what_the_domain_refuses_says_itself_what_to_do(p: Platform, errors):
+    player = p.players[0]
+    with ctfy_rx.events(p.url, token=player.token) as stream:
+        stream.shared_flags().subscribe(print)
+        with pytest.raises(ctfy_rx.NeedsAdmin):
+            stream.wait()
+    (record,) = errors()
+    assert "needs an administrator's token" in record.getMessage()
+    assert "stream.shared_flags().subscribe(print)" in record.getMessage()
+    assert record.getMessage().endswith("give subscribe() an on_error")
+    assert not record.exc_info
+
+
 def test_where_no_line_of_the_user_raised_the_one_that_subscribed_is_shown(fixed, errors):
     fixed.stream.map(len).subscribe(print)  # an Event has no len()
     fixed.say(solve())
