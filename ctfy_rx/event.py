@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 from ctfy_rx.catalogue import PAYLOADS, Payload
 from ctfy_rx.sse import Frame
 from ctfy_rx.text.html import Html, element, page, table
+from ctfy_rx.text.printable import escaped
 
 __all__ = ["Event", "Origin", "is_event"]
 
@@ -263,12 +264,8 @@ def _text_or_none(value: object) -> str | None:
 
 
 def _shown(text: str) -> str:
-    """`text` on one line of bounded length: what a server sends must not write lines of its own into a
-    log."""
-    shown = "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text[:_REPR_LENGTH]
-    )
-    return shown if len(text) <= _REPR_LENGTH else shown + "…"
+    """What a server sends must not write lines of its own into a log, nor fill it."""
+    return escaped(text, _REPR_LENGTH)
 
 
 _decode_json = msgspec.json.Decoder().decode

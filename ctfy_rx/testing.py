@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar, overload
 
 import msgspec
@@ -34,6 +33,7 @@ from ctfy_rx.catalogue import (
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.event import Event
 from ctfy_rx.stream.stream import EventStream
+from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = [
     "MOMENT",
@@ -246,5 +246,4 @@ def _together(*parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _suggestion(word: str, known: Mapping[str, object]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f': did you mean "{close[0]}"?' if close else f": it has {', '.join(known)}"
+    return ": " + (did_you_mean(word, known) or f"it has {', '.join(known)}")

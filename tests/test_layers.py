@@ -18,7 +18,7 @@ import ctfy_rx
 # Each line imports from the lines above it; in a room, nothing left of a slash imports from its right.
 HOUSE = """
     errors
-    text: printable / html
+    text: printable suggestion / html
     sse catalogue
     event status reconnect
     sentences ledger stats

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import filter as matching
 from typing import Any
 
@@ -16,6 +15,8 @@ from reactivex import operators as ops
 from ctfy_rx import Event, EventStream
 from ctfy_rx.catalogue import PAYLOADS
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.operators.of_event import is_pattern
+from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["NAMED", "Met", "Selection", "selection"]
 
@@ -133,8 +134,7 @@ def selection(text: str) -> Selection:
 
 def _known(word: str) -> str:
     name = _SINGULAR.get(word, word)
-    if name in NAMED or name in PAYLOADS or any(sign in name for sign in "*?["):
+    if name in NAMED or name in PAYLOADS or is_pattern(name):
         return name
-    close = get_close_matches(name, [*NAMED, *PAYLOADS], n=1)
-    hint = f"did you mean {close[0]}?" if close else f"choose {', '.join(NAMED)}, or an event's name."
+    hint = did_you_mean(name, [*NAMED, *PAYLOADS]) or f"choose {', '.join(NAMED)}, or an event's name."
     raise ConfigurationError(f'there is no event "{name}": {hint}')

@@ -23,6 +23,7 @@ from ctfy_rx.errors import (
     TokenRefused,
     TooManyStreams,
 )
+from ctfy_rx.text.printable import escaped
 
 __all__ = ["BODY_BYTES", "is_event_stream", "refusal", "translated"]
 
@@ -145,9 +146,8 @@ _LONGEST_DETAIL = 300  # characters
 
 
 def _shown(text: str) -> str:
-    """`text` for a message: what a server puts in it must not reach a terminal as a command, nor fill it."""
-    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[:_LONGEST_DETAIL])
-    return printable + ("…" if len(text) > _LONGEST_DETAIL else "")
+    """What a server puts in a message must not reach a terminal as a command, nor fill it."""
+    return escaped(text, _LONGEST_DETAIL)
 
 
 _TRANSLATIONS: dict[str, tuple[Callable[[str], CtfyRxError], str]] = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, cast
 
@@ -29,6 +28,7 @@ from ctfy_rx.connection.rest import Root
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import UNASKED, Session, Unasked
 from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
+from ctfy_rx.text.suggestion import did_you_mean
 from ctfy_rx.threads.consumers import who_subscribes
 from ctfy_rx.threads.loops import running_loop
 
@@ -319,8 +319,8 @@ def _query(params: Params) -> httpx.QueryParams:
 def _refuse_unknown(options: Mapping[str, Any]) -> None:
     for name in options.keys() - ClientOptions.__optional_keys__:
         known = {"url", "token", "client_factory", "path", *FramesOptions.__optional_keys__}
-        meant = "".join(f": did you mean {match!r}?" for match in get_close_matches(name, known, n=1))
-        raise TypeError(f"unexpected keyword argument {name!r}{meant}")
+        meant = did_you_mean(name, known)
+        raise TypeError(f"unexpected keyword argument {name!r}{meant and ': '}{meant}")
 
 
 def _asked(token: Token) -> str | None:

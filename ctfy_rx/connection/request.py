@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 import re
@@ -17,6 +16,7 @@ import httpx
 from ctfy_rx.connection.content_coding import ACCEPTED
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.errors import BadRedirect, ConfigurationError
+from ctfy_rx.threads.loops import is_coroutine_function
 
 __all__ = [
     "EVENTS_PATH",
@@ -67,7 +67,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_plain_function(value: object) -> bool:
-    return callable(value) and not inspect.iscoroutinefunction(value)
+    return callable(value) and not is_coroutine_function(value)
 
 
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from fnmatch import translate
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar, overload, runtime_checkable
@@ -15,8 +14,9 @@ from reactivex import Observable, abc
 from ctfy_rx.catalogue import PAYLOADS, Payload
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
+from ctfy_rx.text.suggestion import did_you_mean
 
-__all__ = ["Selective", "named", "of_event", "selected"]
+__all__ = ["Selective", "is_pattern", "named", "of_event", "selected"]
 
 _log = logging.getLogger("ctfy_rx")
 
@@ -105,8 +105,8 @@ def named(*names: str | type[Payload]) -> Callable[[str], bool]:
         raise ConfigurationError(
             'of_event needs names, patterns or payload classes of the catalogue: of_event("flag_correct")'
         )
-    exact = frozenset(name for name in plain if not _is_pattern(name))
-    patterns = "|".join(translate(name) for name in plain if _is_pattern(name))
+    exact = frozenset(name for name in plain if not is_pattern(name))
+    patterns = "|".join(translate(name) for name in plain if is_pattern(name))
     if not patterns:
         return exact.__contains__
     matches = re.compile(patterns).match
@@ -119,9 +119,11 @@ def named(*names: str | type[Payload]) -> Callable[[str], bool]:
 
 
 def _tell_of_a_slip(name: str) -> None:
-    for meant in get_close_matches(name, PAYLOADS, n=1, cutoff=0.85):
-        _log.warning("of_event(%.80r): the platform has no such event; did you mean %r?", name, meant)
+    meant = did_you_mean(name, PAYLOADS, likeness=0.85)
+    if meant:
+        _log.warning("of_event(%.80r): the platform has no such event; %s", name, meant)
 
 
-def _is_pattern(name: str) -> bool:
+def is_pattern(name: str) -> bool:
+    """Whether `name` is one of `fnmatch`'s patterns, and not a name."""
     return any(character in name for character in "*?[")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
-__all__ = ["json_safe", "plain", "short"]
+__all__ = ["escaped", "json_safe", "plain", "short"]
 
 _JOINERS = "\u200c\u200d"  # Persian words and families of emoji are made with them
 _CONTROL_PICTURES = 0x2400
@@ -40,6 +40,16 @@ def _shown(character: str) -> str:
 def short(text: str, length: int) -> str:
     """`text` made plain, cut to `length` characters."""
     return plain(text if len(text) <= length else text[: length - 1] + "…")
+
+
+def escaped(text: str, length: int) -> str:
+    r"""`text` as Python would write it in quotes, cut to `length` characters of its own.
+
+    >>> print(escaped("Eve\x1b[2J and more", length=7))
+    Eve\x1b[2J…
+    """
+    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[:length])
+    return shown if len(text) <= length else shown + "…"
 
 
 def json_safe(line: str) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "LoopScheduler",
     "LoopTask",
     "ended",
+    "is_coroutine_function",
     "on_loop",
     "refuse_coroutine_functions",
     "running_loop",
@@ -247,14 +248,15 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 def refuse_coroutine_functions(*functions: object) -> None:
     """Raise TypeError if one of them is a coroutine function: a callback that nobody awaits never runs."""
-    if any(map(_is_coroutine_function, functions)):
+    if any(map(is_coroutine_function, functions)):
         raise TypeError(
             "subscribe() calls plain functions: for a coroutine write `await stream.each(handler)`, "
             "or `async for item in to_async_iter(observable)`"
         )
 
 
-def _is_coroutine_function(function: object) -> bool:
+def is_coroutine_function(function: object) -> bool:
+    """Whether calling it gives a coroutine, as of an object whose ``__call__`` is one."""
     called = getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what is called
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 

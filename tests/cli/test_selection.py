@@ -170,7 +170,8 @@ def test_every_event_of_the_catalogue_can_be_named(name: str):
     ],
 )
 def test_an_unknown_name_is_an_error_that_suggests_the_right_one(wrong: str, right: str):
-    with pytest.raises(ConfigurationError, match=rf'^there is no event "{wrong}": did you mean {right}\?$'):
+    told = rf"^there is no event \"{wrong}\": did you mean '{right}'\?$"
+    with pytest.raises(ConfigurationError, match=told):
         selection(wrong)
 
 

@@ -111,7 +111,7 @@ def test_an_unknown_name_is_wrong_usage_with_a_suggestion(admin: dict[str, str])
     answer = finished("watch", "--filter", "solvs", env=admin)
     assert answer.returncode == 2
     assert answer.stdout == ""
-    assert 'there is no event "solvs": did you mean solves?' in answer.stderr
+    assert "there is no event \"solvs\": did you mean 'solves'?" in answer.stderr
 
 
 def test_a_pattern_that_matches_nothing_known_is_told(platform: Platform, admin: dict[str, str]):
