@@ -9,7 +9,6 @@ import msgspec
 from ctfy_rx.text.printable import short
 
 __all__ = [
-    "NEWS",
     "Closed",
     "Connecting",
     "Dropped",
@@ -17,6 +16,7 @@ __all__ = [
     "Idle",
     "Lagging",
     "Late",
+    "News",
     "Open",
     "Status",
     "SubscriberFailed",
@@ -31,6 +31,10 @@ class Status(msgspec.Struct, frozen=True):
     """Base of the states; `state` is its name as a word, ``str(status)`` a sentence for people."""
 
     state: ClassVar[str] = ""
+
+
+class News(Status, frozen=True):
+    """Base of what is told once, and is no state."""
 
 
 class Idle(Status, frozen=True):
@@ -87,7 +91,7 @@ class Waiting(Status, frozen=True):
         return f"reconnecting in {self.delay:.1f} s: {_reason(self.cause)}"
 
 
-class Gap(Status, frozen=True):
+class Gap(News, frozen=True):
     """The connection is open again after `seconds` in which events may have been missed.
 
     With `logged` only those that the activity log does not hold: the others come from there. Not told where
@@ -103,7 +107,7 @@ class Gap(Status, frozen=True):
         return f"events of the last {self.seconds:.1f} s{which} may be missing"
 
 
-class Late(Status, frozen=True):
+class Late(News, frozen=True):
     """The activity log cannot be read now; it is tried again in `delay` seconds. Events come late, none is
     lost.
 
@@ -119,7 +123,7 @@ class Late(Status, frozen=True):
         return f"events come late, the log is read again in {self.delay:.1f} s: {_reason(self.cause)}"
 
 
-class Lagging(Status, frozen=True):
+class Lagging(News, frozen=True):
     """Subscribers are slow: an event waited for `seconds` before it was delivered."""
 
     seconds: float
@@ -129,7 +133,7 @@ class Lagging(Status, frozen=True):
         return f"subscribers are slow: events wait {self.seconds:.1f} s for them"
 
 
-class Dropped(Status, frozen=True):
+class Dropped(News, frozen=True):
     """A consumer was too slow: the oldest of what waited for it were dropped.
 
     `total` counts those of this one consumer, from its start: another slow one on the same stream has a count
@@ -144,7 +148,7 @@ class Dropped(Status, frozen=True):
         return f"a consumer is too slow: {self.total} events dropped"
 
 
-class SubscriberFailed(Status, frozen=True):
+class SubscriberFailed(News, frozen=True):
     """A subscriber has ended, alone: a function of one of its operators raised `cause` on `item`, and it had
     no ``on_error`` that could be told. `line` is the user's own line where that happened, "" where there is
     none.
@@ -166,17 +170,19 @@ class SubscriberFailed(Status, frozen=True):
 
 
 class Closed(Status, frozen=True):
-    """The stream ended; `cause` is None where it was closed or completed."""
+    """The stream ended: for good, by ``close()``, or, where it `reopens` for whoever subscribes next, because
+    its source has completed, or failed with `cause`.
+
+    >>> print(Closed(), Closed(ConnectionError("connection refused"), reopens=True), sep="; ")
+    closed; closed: connection refused
+    """
 
     cause: Exception | None = None
+    reopens: bool = False
     state: ClassVar[str] = "closed"
 
     def __str__(self) -> str:
         return "closed" if self.cause is None else f"closed: {_reason(self.cause)}"
-
-
-NEWS = (Gap, Dropped, Late, Lagging, SubscriberFailed)
-"""What is told once, and is no state."""
 
 
 def _reason(cause: Exception | None) -> str:

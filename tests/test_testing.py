@@ -104,7 +104,7 @@ def test_a_stream_of_events_fails_as_it_was_told():
     stream = stream_of(solve(), error=gone)
     stream.subscribe(on_error=failures.append)
     assert failures == [gone]
-    assert stream.status.current == Closed(gone)
+    assert stream.status.current == Closed(gone, reopens=True)
 
 
 def test_a_stream_of_events_stays_open_if_it_is_told_to_until_it_is_closed():

@@ -12,7 +12,7 @@ from typing import Any
 import reactivex
 from reactivex import Observable
 from reactivex import operators as ops
-from reactivex.subject import ReplaySubject
+from reactivex.subject import ReplaySubject, Subject
 from rich.text import Text
 
 from ctfy_rx import Closed, Dropped, Event, EventStream, Status, StreamClosed, events, to_iter
@@ -139,9 +139,10 @@ def _show(
     printing. What is in it when it is `over` is still shown."""
     shown = 0
     chosen = view.selection.of(stream).filter(view.shows).named()
-    news: reactivex.Observable[Any] = reactivex.merge(stream.status, chosen)
+    drops = Subject[Status]()
+    news: reactivex.Observable[Any] = reactivex.merge(stream.status, drops, chosen)
     news = news.pipe(ops.take_until(over))
-    items = to_iter(news, on_drop=lambda total: stream.status.emit(Dropped(total)), waits=waits)
+    items = to_iter(news, on_drop=lambda total: drops.on_next(Dropped(total)), waits=waits)
     if view.since is not None:  # what was comes all at once: sooner than names, if these were not waited for
         stream.names.wait(_NAMES)
     with suppress(StreamClosed):  # nobody reads any more, just now
@@ -150,7 +151,7 @@ def _show(
         if isinstance(item, Status):
             if line := say(item):
                 screen.say(line)
-            if item == Closed():
+            if isinstance(item, Closed) and item.cause is None:
                 return  # a recording is over, and nothing of it comes after that
             continue
         screen.show(view.line(item))

@@ -6,16 +6,17 @@ How it works, and the rules that keep it so:
 Items come from one thread or one task at a time; should a second one come, it leaves its item to the first.
 
 *In turn.* What is delivered waits in a queue, and whoever finds nobody at it delivers until the queue is
-empty: `Hub`, `StatusFeed` and `ctfy_rx.threads.turns` all do so. Nobody waits for a delivery to end, so a
-callback may do whatever it likes to the stream that called it, and is called again only after it returned.
+empty: that is `ctfy_rx.threads.turns`, on which `Hub` and `StatusSubject` stand. Nobody waits for a delivery
+to end, so a callback may do whatever it likes to the stream that called it, and is called again only after it
+returned.
 
 *Locks* guard decisions (who is subscribed, who opens, who was the last), never a callback, a connection or a
 disposal: those happen after the lock was let go. So at most two are held at once, and always in this order:
 
     `Shared` or `Cold`, what is open for whom  ->  `Hub`, who is a member
 
-All others (`Pipeline`, `StatusFeed`, `Receipts`) are held alone. The lock of a delivery is only tried, never
-waited for, and so stands in no order; that of a `Cold` subscriber is held while its one source delivers.
+All others (`Pipeline`, `StatusSubject`, `Receipts`) are held alone. The lock of a delivery is only tried,
+never waited for, and so stands in no order; that of a `Cold` subscriber is held while its source delivers.
 Locks that a garbage collection may ask for once more, since it disposes what was forgotten, are reentrant.
 
 *Slow ones.* A subscriber that blocks the delivering thread twice is set apart, with a thread and a bounded

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from threading import Lock, RLock
+from threading import RLock
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +16,7 @@ from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import End, Strand, end, report
 from ctfy_rx.threads.loops import running_loop
 from ctfy_rx.threads.process import this_process
+from ctfy_rx.threads.turns import InTurn
 
 __all__ = ["SLOW", "Hub", "complete"]
 
@@ -64,8 +64,7 @@ class Hub(Generic[T]):
         self._strands: list[Strand[T]] = []  # that have not ended
         self._when_quiet: list[Callable[[], None]] = []
         self._membership = RLock()
-        self._waiting: deque[Iterator[T] | _End] = deque()
-        self._delivering = Lock()
+        self._in_turn: InTurn[Iterator[T] | _End] = InTurn(self._deliver)
 
     def add(self, observer: abc.ObserverBase[T], wants: Wants | None = None) -> None:
         """Deliver to `observer` from the next item on, only what it `wants`."""
@@ -108,13 +107,11 @@ class Hub(Generic[T]):
 
     def on_batch(self, items: Iterable[T]) -> None:
         """Give each of `items`, one after another, to each subscriber."""
-        self._waiting.append(iter(items))
-        self._deliver()
+        self._in_turn.take(iter(items))
 
     def finish(self, tell: End, *, then: Callable[[], None] = lambda: None) -> None:
         """End every subscriber with `tell`, after what came before; `then` is called when all have ended."""
-        self._waiting.append(_End(tell, then))
-        self._deliver()
+        self._in_turn.take(_End(tell, then))
 
     def discard(self) -> None:
         """Forget what waits, here and for slow subscribers."""
@@ -143,25 +140,14 @@ class Hub(Generic[T]):
                     self.members, self._routes = after, routes
                     return
 
-    def _deliver(self) -> None:
-        # Not acquired: somebody delivers, perhaps this very thread, and looks again after it has let go.
-        waiting, lock = self._waiting, self._delivering
-        while waiting and lock.acquire(False):  # without blocking; by keyword it takes twice as long
-            try:
-                while waiting:
-                    came = waiting.popleft()
-                    if isinstance(came, _End):
-                        self._end(came)
-                    else:
-                        self._give(came)
-            finally:
-                lock.release()
-
-    def _give(self, items: Iterator[T]) -> None:
+    def _deliver(self, came: Iterator[T] | _End) -> None:
+        if isinstance(came, _End):
+            self._end(came)
+            return
         try:
-            self._give_each(items)
+            self._give_each(came)
         except BaseException:  # it is meant for the program; what is left of them is not lost
-            self._waiting.appendleft(items)
+            self._in_turn.put_back(came)
             raise
 
     def _give_each(self, items: Iterator[T]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from reactivex import abc
 from reactivex.disposable import Disposable
 from typing_extensions import override
@@ -11,13 +9,16 @@ from typing_extensions import override
 from ctfy_rx.delivery.composed import Guarded
 from ctfy_rx.delivery.guard import Keeper
 from ctfy_rx.delivery.slow_subscriber import Failure
-from ctfy_rx.status import NEWS, Closed, Idle, Status, SubscriberFailed
+from ctfy_rx.status import Closed, Idle, News, Status, SubscriberFailed
 from ctfy_rx.text.html import element, page
 from ctfy_rx.threads.process import OwnLock
+from ctfy_rx.threads.turns import InTurn
 
-__all__ = ["StatusFeed", "Teller", "failed"]
+__all__ = ["ConnectionStatus", "StatusFeed", "StatusSubject", "failed"]
 
 Observers = tuple[abc.ObserverBase[Status], ...]
+Notification = tuple[Status | None, Observers]
+"""Whom to tell, and what; None is the end."""
 
 
 class StatusFeed(Guarded[Status]):
@@ -28,26 +29,15 @@ class StatusFeed(Guarded[Status]):
         idle--connecting--open------waiting--connecting--open---closed|
                    ^open------waiting--connecting--open---closed|
 
-    `Gap`, `Dropped`, `Late`, `Lagging` and `SubscriberFailed` are news, not states: who comes later is not
-    told them again.
-
-    Changes come from many threads, and a subscriber may take its time or change the status itself. So news
-    is queued under the lock, with those whom it concerns, and told outside of it, in order and by one thread
-    at a time: the one that made the change, unless another is at it, which then tells this as well. So
-    ``stream.close()`` runs the subscribers of the status on the caller's thread, but waits for none that runs
-    on another.
+    `News` (`Gap`, `Dropped`, `Late`, `Lagging`, `SubscriberFailed`) are no states: who comes later is not
+    told them again. ``stream.close()`` runs the subscribers of the status on the caller's thread, but waits
+    for none that runs on another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, subject: StatusSubject) -> None:
         super().__init__()
-        self._lock = OwnLock()  # reentrant: a garbage collection inside may close a forgotten iterator
-        self._observers: Observers = ()
-        self._news: deque[tuple[Status | None, Observers]] = deque()  # None is the end
-        self._telling = False
-        self._ended = False
-        self._teller: Teller | None = None
-        self._keeper = _Keeper(self)
-        self.current: Status = Idle()
+        self._subject = subject
+        self._keeper = _Keeper(subject)
 
     def __repr__(self) -> str:
         return f"<Status: {self.current}>"
@@ -55,54 +45,80 @@ class StatusFeed(Guarded[Status]):
     def _repr_html_(self) -> str:
         return page(element("span", "● ", class_="dim"), str(self.current))
 
-    def emit(self, status: Status) -> None:
-        """`status` is current from now on."""
-        with self._lock:
-            self._put(status)
-        self._tell()
-
-    def end(self, status: Status) -> None:
-        """`status` is the last one."""
-        with self._lock:
-            self._put(status)
-            self._ended = True
-            self._news.append((None, self._observers))
-            self._observers = ()
-        self._tell()
-
-    def teller(self) -> Teller:
-        """A voice for a connection that opens; the one before it is not heard any more."""
-        self._teller = teller = Teller(self)
-        return teller
-
-    def hear(self, teller: Teller, status: Status) -> None:
-        """Emit what `teller` says, if its turn has not passed."""
-        with self._lock:
-            if self._teller is teller:
-                self._put(status)
-        self._tell()
-
-    def dismiss(self, teller: Teller) -> None:
-        """The turn of `teller` has passed; if it did not say why, the stream is idle."""
-        with self._lock:
-            if self._teller is teller:
-                self._teller = None
-                if not isinstance(self.current, Closed):
-                    self._put(Idle())
-        self._tell()
+    @property
+    def current(self) -> Status:
+        """The state of this moment."""
+        return self._subject.current
 
     def _subscribe_core(
         self,
         observer: abc.ObserverBase[Status],
         scheduler: abc.SchedulerBase | None = None,  # noqa: ARG002 - a status waits for nothing
     ) -> abc.DisposableBase:
+        return self._subject.subscribe(observer)
+
+
+class StatusSubject:
+    """Where a status is emitted; `feed` is what its subscribers see of it.
+
+    Changes come from many threads, and a subscriber may take its time or change the status itself. So what is
+    told, and whom, is decided under the lock, and told outside of it, in turn.
+    """
+
+    def __init__(self) -> None:
+        self._lock = OwnLock()  # reentrant: a garbage collection inside may close a forgotten iterator
+        self._observers: Observers = ()
+        self._in_turn: InTurn[Notification] = InTurn(_notify)
+        self._ended = False
+        self._connection: ConnectionStatus | None = None
+        self.current: Status = Idle()
+        self.feed = StatusFeed(self)
+
+    def emit(self, status: Status) -> None:
+        """`status` is current from now on."""
         with self._lock:
-            self._news.append((self.current, (observer,)))
+            self._put(status)
+        self._in_turn.run()
+
+    def end(self, status: Status) -> None:
+        """`status` is the last one."""
+        with self._lock:
+            self._put(status)
+            self._ended = True
+            self._in_turn.add((None, self._observers))
+            self._observers = ()
+        self._in_turn.run()
+
+    def of_connection(self) -> ConnectionStatus:
+        """The status of a connection that opens; that of the one before it does not count any more."""
+        self._connection = connection = ConnectionStatus(self)
+        return connection
+
+    def emit_of(self, connection: ConnectionStatus, status: Status) -> None:
+        """Emit `status`, if `connection` is the one that counts."""
+        with self._lock:
+            if self._connection is connection:
+                self._put(status)
+        self._in_turn.run()
+
+    def left_by(self, connection: ConnectionStatus) -> None:
+        """`connection` is gone; if it is the one that counts, and did not say why, the stream is idle."""
+        with self._lock:
+            if self._connection is connection:
+                self._connection = None
+                if not isinstance(self.current, Closed):
+                    self._put(Idle())
+        self._in_turn.run()
+
+    def subscribe(self, observer: abc.ObserverBase[Status]) -> abc.DisposableBase:
+        """Tell `observer` the current status, then each change."""
+        with self._lock:
+            self._in_turn.add((self.current, (observer,)))
             if self._ended:
-                self._news.append((None, (observer,)))
+                self._in_turn.add((None, (observer,)))
             else:
                 self._observers = (*self._observers, observer)
-        self._tell()
+        self._in_turn.run()
         return Disposable(lambda: self._forget(observer))
 
     def _forget(self, observer: abc.ObserverBase[Status]) -> None:
@@ -112,34 +128,18 @@ class StatusFeed(Guarded[Status]):
     def _put(self, status: Status) -> None:
         if self._ended:
             return
-        if not isinstance(status, NEWS):
+        if not isinstance(status, News):
             self.current = status
-        self._news.append((status, self._observers))
-
-    def _tell(self) -> None:
-        with self._lock:
-            if self._telling:
-                return  # who is at it tells this as well
-            self._telling = True
-        try:
-            while news := self._next():
-                for observer in news[1]:
-                    _notify(observer, news[0])
-        except BaseException:  # Ctrl-C
-            self._telling = False
-            raise
-
-    def _next(self) -> tuple[Status | None, Observers] | None:
-        with self._lock:
-            self._telling = bool(self._news)
-            return self._news.popleft() if self._news else None
+        self._in_turn.add((status, self._observers))
 
 
-def _notify(observer: abc.ObserverBase[Status], status: Status | None) -> None:
-    if status is None:
-        observer.on_completed()
-    else:
-        observer.on_next(status)
+def _notify(notification: Notification) -> None:
+    status, observers = notification
+    for observer in observers:
+        if status is None:
+            observer.on_completed()
+        else:
+            observer.on_next(status)
 
 
 def failed(failure: Failure) -> SubscriberFailed:
@@ -151,27 +151,27 @@ def failed(failure: Failure) -> SubscriberFailed:
 class _Keeper(Keeper):
     """Tells of a subscriber of the status itself that has ended."""
 
-    def __init__(self, feed: StatusFeed) -> None:
-        self._feed = feed
+    def __init__(self, subject: StatusSubject) -> None:
+        self._subject = subject
 
     @override
     def ended(self, failure: Failure) -> None:
         super().ended(failure)
         if not isinstance(failure.item, SubscriberFailed):  # or it would go round for ever
-            self._feed.emit(failed(failure))
+            self._subject.emit(failed(failure))
 
 
-class Teller:
+class ConnectionStatus:
     """What one connection says of itself. A connection that is being closed may still speak while the next
-    one opens: then it is not heard."""
+    one opens: then it does not count."""
 
-    def __init__(self, feed: StatusFeed) -> None:
-        self._feed = feed
+    def __init__(self, subject: StatusSubject) -> None:
+        self._subject = subject
 
     def __call__(self, status: Status) -> None:
         """`status` is what the connection is doing now."""
-        self._feed.hear(self, status)
+        self._subject.emit_of(self, status)
 
     def stop(self) -> None:
-        """Say nothing more."""
-        self._feed.dismiss(self)
+        """The connection is gone."""
+        self._subject.left_by(self)

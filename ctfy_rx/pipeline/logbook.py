@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ctfy_rx.status import NEWS, Closed, Connecting, Idle, Open, Status, SubscriberFailed
+from ctfy_rx.status import Closed, Connecting, Idle, News, Open, Status, SubscriberFailed
 from ctfy_rx.text.printable import plain
 
 __all__ = ["logbook"]
@@ -32,7 +32,7 @@ def logbook(name: str) -> Callable[[Status], None]:
 
 def _said(status: Status) -> str:
     """Its sentence, after the word that people search a log for, where the sentence lacks it."""
-    return f"{status.state}: {status}" if isinstance(status, NEWS) else str(status)
+    return f"{status.state}: {status}" if isinstance(status, News) else str(status)
 
 
 def _level(status: Status) -> int:

@@ -26,7 +26,7 @@ from ctfy_rx.delivery.guard import Keeper
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import Failure, report_unheard_end
-from ctfy_rx.delivery.status_feed import StatusFeed, failed
+from ctfy_rx.delivery.status_feed import StatusFeed, StatusSubject, failed
 from ctfy_rx.delivery.subscribers import Subscribers
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
@@ -85,9 +85,9 @@ class Pipeline(Keeper):
         self.competition = competition  # the one contest that the stream is narrowed to
         self.receipts = receipts  # of a source that acknowledges what it has given
         self.drive = Drive()  # of the opening that was the last
-        self._status = StatusFeed()
-        self._status.subscribe(logbook(name))
-        self._left: StatusFeed | None = None  # in a forked child, instead
+        self._status = StatusSubject()
+        self._status.feed.subscribe(logbook(name))
+        self._left: StatusSubject | None = None  # in a forked child, instead
         self.counters = Counters()
         self.cursor: Callable[[], str | None] = lambda: None
         self.header: Callable[[], Header] = lambda: Header.now(name)
@@ -122,8 +122,12 @@ class Pipeline(Keeper):
     @property
     def status(self) -> StatusFeed:
         """What the connection is doing; for a forked child, what has become of its parent's."""
+        return self._told.feed
+
+    @property
+    def _told(self) -> StatusSubject:
         if self._left is None and self.is_of_the_parent:
-            self._left = StatusFeed()
+            self._left = StatusSubject()
             self._left.end(Closed(StreamClosed(OPENED_BEFORE_FORK)))
         return self._left or self._status
 
@@ -145,7 +149,7 @@ class Pipeline(Keeper):
 
     def drops(self) -> Drops:
         """What counts the drops of a slow consumer, and tells the status of them."""
-        return Drops(lambda total: self.status.emit(Dropped(total)), self.counters.count_drop)
+        return Drops(lambda total: self._told.emit(Dropped(total)), self.counters.count_drop)
 
     def timer(self, scheduler: abc.SchedulerBase | None) -> abc.SchedulerBase:
         """What gives the time to a subscription: its own scheduler, the loop that reads, else threads."""
@@ -254,7 +258,7 @@ class Pipeline(Keeper):
             report_unheard_end(failure.error)
             return
         super().ended(failure)
-        self.status.emit(failed(failure))
+        self._told.emit(failed(failure))
         self.subscribers.has_ended_unheard(failure.error)
 
     @override
@@ -302,9 +306,9 @@ class Pipeline(Keeper):
         with self._state:
             closes, self.closed = not self.closed, True
         if closes:
-            self.status.teller()  # takes the word from the connection: the last one is ours
+            self._told.of_connection()  # instead of the one that is open: the last word is ours
             self._end_consumers()
-            self.status.end(Closed())
+            self._told.end(Closed())
 
     def _end_consumers(self) -> None:
         """What waits in the buffers of loops is discarded, then all complete: after the items that are being
@@ -336,15 +340,15 @@ class Pipeline(Keeper):
         if self.closed:
             observer.on_completed()
             return Disposable()
-        tell = self.status.teller()
+        tell = self._told.of_connection()
 
         def on_error(error: Exception) -> None:
             self._failures.append(error)
-            tell(Closed(error))
+            tell(Closed(error, reopens=True))
             observer.on_error(error)
 
         def on_completed() -> None:
-            tell(Closed())
+            tell(Closed(reopens=True))
             observer.on_completed()
 
         # The first subscriber's scheduler chooses the driver, but its clock is its own: it may be gone before

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.delivery.status_feed import StatusFeed
+from ctfy_rx.delivery.status_feed import StatusSubject
 from ctfy_rx.errors import CtfyRxError
 from ctfy_rx.event import Event
 from ctfy_rx.stream.stream import EventStream
@@ -28,7 +28,7 @@ class Intake:
     def __init__(
         self, open_stream: Callable[[str | None], EventStream], *, dropped: Callable[[], None]
     ) -> None:
-        self.status = StatusFeed()
+        self.status = StatusSubject()
         self.failure: CtfyRxError | None = None  # of the platform, for good
         self.since: str | None = None
         self._open_stream = open_stream

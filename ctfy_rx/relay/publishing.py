@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.delivery.status_feed import StatusFeed
+from ctfy_rx.delivery.status_feed import StatusFeed, StatusSubject
 from ctfy_rx.errors import ConfigurationError, CtfyRxError
 from ctfy_rx.event import Event
 from ctfy_rx.platform.since import Since, check_since
@@ -116,8 +116,9 @@ class Relay:
         self._running: asyncio.Task[None] | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.status = StatusFeed()
-        self.upstream: StatusFeed = self._intake.status
+        self._told = StatusSubject()
+        self.status: StatusFeed = self._told.feed
+        self.upstream: StatusFeed = self._intake.status.feed
         self.address = self._broker.address
 
     @property
@@ -132,14 +133,14 @@ class Relay:
         cause: Exception | None = None
         try:
             await self._broker.work(
-                self._session, tell=self.status.emit, backoff=self._backoff, gives_up=self._gives_up
+                self._session, tell=self._told.emit, backoff=self._backoff, gives_up=self._gives_up
             )
         except CtfyRxError as error:
             cause = error
             raise
         finally:
             self._intake.close()
-            self.status.end(Closed(cause))
+            self._told.end(Closed(cause))
 
     def close(self) -> None:
         """End it; from any thread, returns when a relay on a thread of its own has ended."""
@@ -177,13 +178,13 @@ class Relay:
             while True:
                 last = await journal.last()
                 self._intake.begin(last.cursor or self._since)
-                self.status.emit(Open(who=f"the publisher of {self._name} at {connection.address}"))
+                self._told.emit(Open(who=f"the publisher of {self._name} at {connection.address}"))
                 await self._publish(connection, journal, last)
         finally:
             before = self._stats.signals_dropped
             self._intake.pause()
             if self._stats.signals_dropped > before:
-                self.status.emit(SignalsDropped(self._stats.signals_dropped))
+                self._told.emit(SignalsDropped(self._stats.signals_dropped))
 
     async def _publish(self, connection: Connection, journal: Journal, last: Last) -> None:
         """Publish what comes; returns when it is time to look anew at what was published last."""
@@ -221,7 +222,7 @@ class Relay:
         dropped = self._stats.signals_dropped + 1
         self._stats = replace(self._stats, signals_dropped=dropped)
         if not dropped & (dropped - 1):  # at powers of two, as all drops are told
-            self.status.emit(SignalsDropped(dropped))
+            self._told.emit(SignalsDropped(dropped))
 
 
 def _may_be_forgotten(event: Event[Payload], window: float, began: float) -> bool:

@@ -1,19 +1,58 @@
-"""`Turns`: one thing at a time, in the order in which it came, without anybody waiting for another."""
+"""One thing at a time, in the order in which it came, without anybody waiting for another."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from threading import Lock
+from typing import Generic, TypeVar
 
-__all__ = ["Turns"]
+__all__ = ["InTurn", "Turns"]
+
+T = TypeVar("T")
 
 
-class Turns:
-    """Calls actions one at a time, in order, from whatever threads they come.
+class InTurn(Generic[T]):
+    """Calls `act` with one item at a time, in order, from whatever threads they come.
 
-    An action that comes while another runs, on another thread or out of that action itself, is called by
-    whoever is at it; nobody waits.
+    An item that comes while another is acted on, on another thread or out of `act` itself, is left to whoever
+    is at it; nobody waits. What `act` raises goes to whoever is at it, and the rest waits for the next who
+    comes.
+    """
+
+    def __init__(self, act: Callable[[T], object]) -> None:
+        self._act = act
+        self._waiting: deque[T] = deque()
+        self._taken = Lock()
+
+    def take(self, item: T) -> None:
+        """Act on `item` now, or after those that came before."""
+        self._waiting.append(item)
+        self.run()
+
+    def add(self, item: T) -> None:
+        """`item` is the next to come, for `run`: where the order is decided under a lock, and to be acted on
+        outside of it."""
+        self._waiting.append(item)
+
+    def put_back(self, item: T) -> None:
+        """For `act`: this one is not done with; it comes first."""
+        self._waiting.appendleft(item)
+
+    def run(self) -> None:
+        """Act on what waits, unless somebody is at it."""
+        waiting, taken, act = self._waiting, self._taken, self._act
+        # Not acquired: somebody is at it, perhaps this very thread, and looks again after it has let go.
+        while waiting and taken.acquire(False):  # without blocking; by keyword it takes twice as long
+            try:
+                while waiting:
+                    act(waiting.popleft())
+            finally:
+                taken.release()
+
+
+class Turns(InTurn[Callable[[], object]]):
+    """Calls actions, one at a time.
 
     >>> turns = Turns()
     >>> turns.take(lambda: (turns.take(lambda: print("second")), print("first")))
@@ -22,16 +61,8 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], object]] = deque()
-        self._taken = Lock()
+        super().__init__(_call)
 
-    def take(self, action: Callable[[], object]) -> None:
-        """Call `action` now, or after those that came before."""
-        self._waiting.append(action)
-        # Not acquired: somebody is at it, perhaps this very thread, and looks again after it has let go.
-        while self._waiting and self._taken.acquire(blocking=False):
-            try:
-                while self._waiting:
-                    self._waiting.popleft()()
-            finally:
-                self._taken.release()
+
+def _call(action: Callable[[], object]) -> None:
+    action()

@@ -180,9 +180,9 @@ def test_the_line_of_a_stream_tells_its_connection_and_counts_events(wall):
     stream = stream_of(solve(), ends=False)
     view = LiveView(stream, LastItems(), wall)
     wall.until("connected · 1 event")
-    stream.status.emit(Waiting(4.0, ConnectionError("refused"), 1))
+    stream._pipeline._told.emit(Waiting(4.0, ConnectionError("refused"), 1))
     assert wall.until("reconnecting in 4.0 s: refused").colour == "#b8860b"
-    stream.status.emit(Open("root"))
+    stream._pipeline._told.emit(Open("root"))
     wall.until("connected as root · 1 event")
     stream.close()
     assert view.wait(PATIENCE)

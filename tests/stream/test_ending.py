@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ import reactivex
 from reactivex import operators as ops
 
 import ctfy_rx
-from ctfy_rx import EventStream, StreamClosed, testing
+from ctfy_rx import Closed, EventStream, StreamClosed, testing
 from ctfy_rx.demo.running import Platform
 
 from ..support.threads import readers
@@ -407,9 +408,11 @@ def test_a_stream_that_failed_can_be_subscribed_to_again(p: Platform):
     p.drop_connections()
     with pytest.raises(ctfy_rx.ConnectionFailed):
         loop.join()
+    assert stream.status.current == Closed(ANY, reopens=True)
     with stream:
         stream.subscribe()
         until(lambda: stream.status.current.state == "open")
+    assert stream.status.current == Closed(reopens=False)
 
 
 def test_time_operators_of_reactivex_run_on_the_stream(p: Platform):

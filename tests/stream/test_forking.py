@@ -237,8 +237,8 @@ opened()
 locked, over = threading.Event(), threading.Event()
 
 def hold():
-    with idle._pipeline._state, idle._pipeline.events._state, idle.status._lock:
-        with stream._pipeline._state, stream._pipeline.events._state, stream.status._lock:
+    with idle._pipeline._state, idle._pipeline.events._state, idle._pipeline._status._lock:
+        with stream._pipeline._state, stream._pipeline.events._state, stream._pipeline._status._lock:
             locked.set()
             over.wait()
 

@@ -12,7 +12,7 @@ import pytest
 import ctfy_rx
 from ctfy_rx import Closed, Connecting, Dropped, Gap, Idle, Open, Status, Waiting, testing
 from ctfy_rx.delivery.iterators import DEFAULT_BUFFER
-from ctfy_rx.delivery.status_feed import StatusFeed
+from ctfy_rx.delivery.status_feed import StatusSubject
 from ctfy_rx.demo.running import Platform
 
 from ..support.threads import readers
@@ -65,8 +65,8 @@ def test_a_status_subscriber_that_comes_late_gets_the_state_and_not_old_news(p: 
     with ctfy_rx.events(p.url) as stream:
         stream.subscribe()
         until(lambda: stream.status.current == Open())
-        stream.status.emit(Gap(1.0))
-        stream.status.emit(Dropped(1))
+        stream._pipeline._told.emit(Gap(1.0))
+        stream._pipeline._told.emit(Dropped(1))
         seen: list[Status] = []
         stream.status.subscribe(seen.append)
         assert seen == [Open()]
@@ -86,7 +86,7 @@ def test_status_names_the_error_that_ended_the_stream():
     failures: list[Exception] = []
     stream.subscribe(on_error=failures.append)
     until(lambda: failures)
-    assert stream.status.current == Closed(failures[0])
+    assert stream.status.current == Closed(failures[0], reopens=True)
 
 
 def test_a_status_subscriber_may_close_the_stream():
@@ -110,16 +110,16 @@ def test_a_connection_that_is_left_while_it_opens_does_not_say_later_that_it_is_
 
 
 def test_a_connection_whose_turn_has_passed_is_not_heard():
-    feed = StatusFeed()
-    first = feed.teller()
+    status = StatusSubject()
+    first = status.of_connection()
     first(Open())
-    second = feed.teller()
+    second = status.of_connection()
     second(Connecting())
     first(Open())
     first.stop()
-    assert feed.current == Connecting()
+    assert status.current == Connecting()
     second.stop()
-    assert feed.current == Idle()
+    assert status.current == Idle()
 
 
 def test_close_does_not_wait_for_a_status_subscriber_that_blocks():
@@ -165,51 +165,51 @@ def test_subscribing_a_coroutine_function_to_the_status_is_an_error(handler: obj
     handlers: list[Any] = [None, None, None]
     handlers[place] = handler
     with pytest.raises(TypeError, match="plain functions"):
-        StatusFeed().subscribe(*handlers)
+        StatusSubject().feed.subscribe(*handlers)
 
 
 def test_a_change_made_by_a_status_subscriber_comes_after_the_one_that_it_was_told():
-    feed = StatusFeed()
+    status = StatusSubject()
     first: list[Status] = []
     second: list[Status] = []
-    feed.subscribe(lambda status: (first.append(status), feed.end(Closed()) if status == Open() else None))
-    feed.subscribe(second.append)
-    feed.emit(Open())
+    status.feed.subscribe(lambda now: (first.append(now), status.end(Closed()) if now == Open() else None))
+    status.feed.subscribe(second.append)
+    status.emit(Open())
     assert first == second == [Idle(), Open(), Closed()]
 
 
 def test_a_status_subscriber_that_raises_hurts_nobody(caplog: pytest.LogCaptureFixture):
-    feed = StatusFeed()
-    feed.subscribe(lambda _: 1 / 0)
+    status = StatusSubject()
+    status.feed.subscribe(lambda _: 1 / 0)
     seen: list[Status] = []
-    feed.subscribe(seen.append)
-    feed.emit(Open())
+    status.feed.subscribe(seen.append)
+    status.emit(Open())
     assert seen == [Idle(), Open()]
     assert "ZeroDivisionError" in caplog.text
 
 
 def test_ctrl_c_in_a_status_subscriber_does_not_silence_the_status():
-    feed = StatusFeed()
+    status = StatusSubject()
 
     def interrupted(status: Status) -> None:
         if status == Open():
             raise KeyboardInterrupt
 
-    feed.subscribe(interrupted)
+    status.feed.subscribe(interrupted)
     with pytest.raises(KeyboardInterrupt):
-        feed.emit(Open())
+        status.emit(Open())
     seen: list[Status] = []
-    feed.subscribe(seen.append)
-    feed.end(Closed())
+    status.feed.subscribe(seen.append)
+    status.end(Closed())
     assert seen == [Open(), Closed()]
 
 
 def test_nothing_is_told_after_the_end():
-    feed = StatusFeed()
-    feed.end(Closed())
-    feed.emit(Open())
-    feed.end(Closed(ValueError()))
-    assert feed.current == Closed()
+    status = StatusSubject()
+    status.end(Closed())
+    status.emit(Open())
+    status.end(Closed(ValueError()))
+    assert status.current == Closed()
 
 
 def test_drops_of_a_slow_loop_are_told_with_their_count():
