@@ -11,7 +11,6 @@ import msgspec
 from typing_extensions import TypeVar
 
 from ctfy_rx.catalogue import PAYLOADS, Payload
-from ctfy_rx.sse import Frame
 from ctfy_rx.text.html import Html, element, page, table
 from ctfy_rx.text.printable import escaped
 
@@ -49,7 +48,7 @@ else:
             return value
 
 
-class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, dict=True):
+class Event(msgspec.Struct, Generic[P], frozen=True, dict=True):
     """Something that happened in a contest: a name, data, and when.
 
     `text` is the payload as it came; `data`, `payload`, `at` and `received_at` are made from it when they are
@@ -85,11 +84,6 @@ class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, dict=True):
     recorded: Origin | None = None
     challenge_name: str | None = None
     actor_name: str | None = None
-
-    @classmethod
-    def from_frame(cls, frame: Frame, *, received: float) -> Event[Payload]:
-        """The event that `frame` means, received at the unix time `received` (seconds)."""
-        return Event(frame.event, frame.data, frame.id, received)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, received: float) -> Event[Payload]:
@@ -179,24 +173,6 @@ class Event(msgspec.Struct, Generic[P], frozen=True, eq=False, dict=True):
         if "text" not in changes and "event" not in changes:
             vars(other).update(vars(self))  # what was decoded already
         return other
-
-    def _identity(self) -> tuple[object, ...]:
-        return (
-            self.event,
-            self.text,
-            self.id,
-            self.received,
-            self.origin,
-            self.log_id,
-            self.logged,
-            self.team_id,
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return self._identity() == other._identity() if isinstance(other, Event) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
 
     def __repr__(self) -> str:
         return f"<Event {_shown(self.event)} {self.at:%Y-%m-%dT%H:%M:%SZ} {self.origin} {_shown(self.text)}>"

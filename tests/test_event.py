@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from ctfy_rx import event as event_module
 from ctfy_rx.catalogue import PAYLOADS, AchievementUnlocked, FlagCorrect, Payload
 from ctfy_rx.event import Event
-from ctfy_rx.sse import Frame
 
 NESTED = 100_000
 
@@ -203,16 +202,19 @@ def test_surrogates_and_nan_do_not_cost_the_other_fields():
 # The rest of it
 
 
-def test_from_frame_keeps_what_the_frame_holds():
-    event = Event.from_frame(Frame("note", "hello", "41"), received=1.5)
-    assert (event.event, event.text, event.id, event.received, event.origin) == (
-        "note",
-        "hello",
-        "41",
-        1.5,
-        "live",
-    )
-    assert (event.log_id, event.logged, event.team_id, event.team_name) == (None, None, None, None)
+def test_events_are_equal_where_all_that_was_heard_of_them_is():
+    heard = Event("solve", "{}", received=1.5)
+    assert heard == Event("solve", "{}", received=1.5)
+    assert hash(heard) == hash(Event("solve", "{}", received=1.5))
+    for change in (
+        {"text": "[]"},
+        {"id": "7"},
+        {"log_id": 7},
+        {"team_name": "Red"},
+        {"challenge_name": "Pwn"},
+    ):
+        assert heard != heard.having(**change)
+    assert heard != "solve"
 
 
 def test_item_access_is_as_the_platforms_sdk_gives_it():
@@ -448,8 +450,3 @@ def test_no_json_in_a_row_does_worse_than_being_refused(changes, detail):
 @pytest.mark.parametrize("value", ["\ud800", 2**70, 1e300, "\u2028"], ids=repr)
 def test_odd_values_of_a_row_are_in_the_data(value):
     assert Event.from_row({**ROW, "detail": {"note": value}}, received=7.0).data["note"] == value
-
-
-def test_where_to_go_on_does_not_make_events_differ():
-    event = Event.from_row(ROW, received=7.0)
-    assert msgspec.structs.replace(event, cursor="41@2026-11-24") == event

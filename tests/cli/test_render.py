@@ -48,7 +48,7 @@ def test_every_event_of_a_real_contest_is_a_line(capture: Path):
     frames = FrameDecoder().feed(capture.read_bytes())
     assert frames
     for frame in frames:
-        it = Event.from_frame(frame, received=0.0)
+        it = Event(frame.event, frame.data)
         assert as_text(it, UTC).plain.isprintable()
         assert json.loads(as_json(it))["data"] == it.data
 

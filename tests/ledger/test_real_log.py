@@ -43,7 +43,7 @@ def frames_of_some_answers(client: httpx.Client, platform: RealPlatform) -> list
         for chunk in stream.iter_bytes():
             if chunk.startswith(b": connected"):
                 answer(platform)
-            events += [Event.from_frame(frame, received=0.0) for frame in decoder.feed(chunk)]
+            events += [Event(frame.event, frame.data) for frame in decoder.feed(chunk)]
             if any(event.event == "announcement_created" for event in events):
                 break
     return [event for event in events if event.event in STORED]

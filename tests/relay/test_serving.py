@@ -151,7 +151,7 @@ def test_the_public_hears_a_stated_list_without_addresses_and_names(broker, serv
     assert [frame.id for frame in frames] == ["1", "4"]
     for told in ("Mia", "Owls", "u7", "t1", "i1", "10.0.0.7", "mia.png"):
         assert told not in frames[0].data
-    shown = ctfy_rx.Event.from_frame(frames[0], received=0.0)
+    shown = ctfy_rx.Event(frames[0].event, frames[0].data)
     assert shown.payload.challenge_id == "pwn"
     assert shown.payload.actor_name.startswith("Team ")
     assert [frame.id for frame in hear(server, 4, last_id="0")] == ["1", "2", "3", "4"]
