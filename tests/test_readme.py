@@ -16,6 +16,21 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 ADDRESS, TOKEN = "http://localhost:8100", "pt_…"
 
+UNTIL_IT_PRINTS = """
+import builtins, time
+
+printed = []
+
+def print(*what, **how):
+    printed.append(what)
+    builtins.print(*what, **how)
+
+def wait(stream):
+    until = time.monotonic() + 20
+    while not printed and not stream.wait(0.02):
+        assert time.monotonic() < until, "it prints nothing"
+"""
+
 
 def run(*command: str, cwd: Path) -> str:
     done = subprocess.run(
@@ -35,9 +50,9 @@ def test_the_first_program_prints_what_is_printed_below_it(tmp_path):
 def test_each_program_runs_and_prints(program, tmp_path):
     with demo.platform(contest=True, speed=900) as platform:
         told = program.replace(ADDRESS, platform.url).replace(TOKEN, platform.admin_token)
-        told = told.replace("stream.wait()", "stream.wait(3)").replace("9100", "0")
+        told = told.replace("stream.wait()", "wait(stream)").replace("9100", "0")
         told = told.replace(".named().each(", ".named().take(3).each(")  # a bot that ends
-        assert run("-W", "error", "-c", told, cwd=tmp_path).strip()
+        assert run("-W", "error", "-c", UNTIL_IT_PRINTS + told, cwd=tmp_path).strip()
 
 
 def test_the_program_with_a_platform_of_its_own_goes_on_after_the_cursor(tmp_path):

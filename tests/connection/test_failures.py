@@ -226,14 +226,13 @@ def test_a_peer_that_falls_silent_is_given_up_after_idle_timeout(watch: Watch, s
     assert "/api/v1/events has been silent for too long (idle_timeout)" in str(error)
 
 
-@pytest.mark.parametrize("sign_of_life", [b": keepalive\n\n", b":"])
-def test_any_byte_feeds_the_watchdog(watch: Watch, sign_of_life: bytes) -> None:
+def test_any_byte_feeds_the_watchdog(watch: Watch) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(CLOSE_DELIMITED)
         for _ in range(25):  # twice the time limit, and a machine that stands still for most of one
             peer.gone.wait(0.1)
-            peer.send(sign_of_life)
+            peer.send(b":")
         peer.send(b"\n" + frame("alive"))
 
     with Server(script) as server:

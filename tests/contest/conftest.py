@@ -15,13 +15,13 @@ from ..support.platforms import real_platform
 @pytest.fixture(scope="module")
 def real_contest() -> Iterator[Contest]:
     # The cache of the boards is 20 s on the platform; here it is shorter, so that tests need not wait for it.
-    with real_platform(teams=4, challenges=20, environment={"CTFY_SCOREBOARD_CACHE_TTL_SECONDS": "2"}) as r:
+    with real_platform(teams=4, challenges=20, environment={"CTFY_SCOREBOARD_CACHE_TTL_SECONDS": "1"}) as r:
         yield over_the_real_one(r)
 
 
 @pytest.fixture(scope="module")
 def demo_contest() -> Iterator[Contest]:
-    with demo.platform(teams=4, challenges=60, cache=2.0) as p:
+    with demo.platform(teams=4, challenges=60, cache=1.0) as p:
         yield over_the_demo(p)
 
 

@@ -19,7 +19,7 @@ from ctfy_rx.threads.loops import LoopScheduler
 from ..support.contests import Contest
 from ..support.waiting import PATIENCE, names, until
 
-CACHE = 2.0
+CACHE = 1.0
 
 Heard = list[Any]
 Hear = Callable[[Observable[Any]], Heard]

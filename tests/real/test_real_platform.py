@@ -26,8 +26,16 @@ from ..support.waiting import PATIENCE, until
 PLAYERS = 12
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def platform() -> Iterator[RealPlatform]:
+    """That of all tests which do not change it for others; each has players of its own."""
+    with real_platform(teams=PLAYERS, challenges=2) as running:
+        yield running
+
+
+@pytest.fixture
+def own() -> Iterator[RealPlatform]:
+    """That of one test."""
     with real_platform(teams=PLAYERS, challenges=2) as running:
         yield running
 
@@ -44,29 +52,29 @@ def allow_one_stream_each(platform: RealPlatform) -> None:
     assert answer.is_success, answer.text
 
 
-def test_the_server_counts_one_connection_for_five_subscribers_and_two_iterators(platform):
-    allow_one_stream_each(platform)
-    with ctfy_rx.events(platform.url, token=platform.admin_token) as stream:
+def test_the_server_counts_one_connection_for_five_subscribers_and_two_iterators(own):
+    allow_one_stream_each(own)
+    with ctfy_rx.events(own.url, token=own.admin_token) as stream:
         heard: list[list[str]] = [[] for _ in range(5)]
         for each in heard:
             stream.solves().subscribe(lambda event, each=each: each.append(event.payload.actor_name))
         first, second = iter(stream.solves()), iter(stream.of_event("flag_*"))
         assert opened(stream)
-        another = ctfy_rx.events(platform.url, token=platform.admin_token, auto_reconnect=False)
+        another = ctfy_rx.events(own.url, token=own.admin_token, auto_reconnect=False)
         with pytest.raises(ctfy_rx.TooManyStreams):
             another.wait(PATIENCE)
-        platform.solve(0)
-        assert next(first).payload.actor_name == next(second).payload.actor_name == platform.players[0].name
-        assert until(lambda: heard == [[platform.players[0].name]] * 5)
+        own.solve(0)
+        assert next(first).payload.actor_name == next(second).payload.actor_name == own.players[0].name
+        assert until(lambda: heard == [[own.players[0].name]] * 5)
 
 
-def test_watch_prints_each_of_twelve_solves_at_once_and_none_twice(platform):
+def test_watch_prints_each_of_twelve_solves_at_once_and_none_twice(own):
     lines: Queue[str] = Queue()
     command = [sys.executable, "-m", "ctfy_rx.cli", "watch", "--filter", "solves", "--json"]
-    token_file = Path(platform.home, "admin.token")
-    token_file.write_text(platform.admin_token)
+    token_file = Path(own.home, "admin.token")
+    token_file.write_text(own.admin_token)
     watch = subprocess.Popen(
-        [*command, "--platform-url", platform.url, "--token-file", str(token_file)],
+        [*command, "--platform-url", own.url, "--token-file", str(token_file)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -82,12 +90,10 @@ def test_watch_prints_each_of_twelve_solves_at_once_and_none_twice(platform):
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
         for player in range(PLAYERS):
-            platform.solve(player)
-            assert (
-                json.loads(lines.get(timeout=PATIENCE))["data"]["actor_name"] == platform.players[player].name
-            )
+            own.solve(player)
+            assert json.loads(lines.get(timeout=PATIENCE))["data"]["actor_name"] == own.players[player].name
             if player % 3 == 0:
-                platform.solve(player)
+                own.solve(player)
         watch.send_signal(signal.SIGINT)
         reader.join(PATIENCE)
         assert lines.empty()
@@ -96,19 +102,19 @@ def test_watch_prints_each_of_twelve_solves_at_once_and_none_twice(platform):
         watch.communicate()
 
 
-def test_a_server_restart_under_a_subscriber_is_a_gap_and_not_an_error(platform):
+def test_a_server_restart_under_a_subscriber_is_a_gap_and_not_an_error(own):
     errors: list[Exception] = []
     status: list[str] = []
     heard: list[str] = []
-    with ctfy_rx.events(platform.url, token=platform.admin_token, initial=0.1, maximum=0.5) as stream:
+    with ctfy_rx.events(own.url, token=own.admin_token, initial=0.1, maximum=0.5) as stream:
         stream.status.subscribe(lambda now: status.append(now.state))
         stream.solves().subscribe(lambda event: heard.append(event.payload.actor_name), errors.append)
         assert opened(stream)
-        platform.solve(0)
+        own.solve(0)
         assert until(lambda: len(heard) == 1)
-        platform.restart()
+        own.restart()
         assert until(lambda: status.count("open") == 2)
-        platform.solve(1)
+        own.solve(1)
         assert until(lambda: len(heard) == 2)
     assert not errors
     assert {"waiting", "gap"} <= set(status)
@@ -116,13 +122,13 @@ def test_a_server_restart_under_a_subscriber_is_a_gap_and_not_an_error(platform)
 
 
 async def test_a_coroutine_reads_the_real_stream_without_a_thread(platform):
-    async with ctfy_rx.events(platform.url, token=platform.players[3].token) as stream:
+    async with ctfy_rx.events(platform.url, token=platform.players[0].token) as stream:
         coming = asyncio.create_task(stream.solves().next_event(timeout=PATIENCE))
         assert await asyncio.to_thread(opened, stream)
         assert not started()
-        await asyncio.to_thread(platform.solve, 4)  # another team's: not for player 3
-        await asyncio.to_thread(platform.solve, 3)
-        assert (await coming).payload.actor_name == platform.players[3].name
+        await asyncio.to_thread(platform.solve, 1)  # another team's: not for player 0
+        await asyncio.to_thread(platform.solve, 0)
+        assert (await coming).payload.actor_name == platform.players[0].name
 
 
 def test_an_api_token_is_refused(platform):
@@ -139,7 +145,7 @@ def test_an_api_token_hears_only_signals_where_that_is_wanted_and_the_status_say
         stream.subscribe(lambda event: heard.append(event.event))
         assert opened(stream)
         assert str(stream.status.current).startswith("connected anonymously, signals only: API tokens")
-        platform.solve(5)
+        platform.solve(2)
         platform.announce("hello")
         assert until(lambda: "announcement_created" in heard)
     assert not [name for name in heard if name.startswith("flag_")]
@@ -161,7 +167,7 @@ def test_who_joins_a_team_hears_it_after_a_reconnect_that_comes_by_itself(platfo
 
 
 def test_history_of_the_real_platform_is_its_log(platform):
-    for player in range(4):
+    for player in range(4, 8):
         platform.wrong(player)
         platform.solve(player)
     rows = httpx.get(
@@ -185,7 +191,7 @@ def test_recordings_one_after_another_hold_the_log_without_a_hole(platform: Real
         return [event.log_id for event in log]
 
     before = len(logged())
-    for player in range(2):
+    for player in (8, 9):
         with ctfy_rx.events(platform.url, token=platform.admin_token) as stream, stream.record(path):
             assert opened(stream)
             platform.wrong(player, 0)
@@ -195,6 +201,6 @@ def test_recordings_one_after_another_hold_the_log_without_a_hole(platform: Real
     with ctfy_rx.events(platform.url, token=platform.admin_token) as stream, stream.record(path):
         assert until(lambda: recorded() == logged()[before:])
     solves = ctfy_rx.replay(path).solves().to_arrow()
-    assert solves["team_name"].to_pylist() == [platform.players[n].team_name for n in (0, 0, 1, 1)]
+    assert solves["team_name"].to_pylist() == [platform.players[n].team_name for n in (8, 8, 9, 9)]
     header = next(iter(gzip.decompress(path.read_bytes()).splitlines()))
     assert json.loads(header)["platform_version"] == "0.7.0"
