@@ -174,6 +174,15 @@ class Event(msgspec.Struct, Generic[P], frozen=True, dict=True):
             vars(other).update(vars(self))  # what was decoded already
         return other
 
+    def with_data(self, **fields: Any) -> Self:
+        """The same event with these fields in its data; unchanged where its data are no JSON object.
+
+        >>> Event("flag_correct", '{"flag_id": "a"}').with_data(first_blood="flag").text
+        '{"flag_id":"a","first_blood":"flag"}'
+        """
+        data: Any = self.data
+        return self.having(text=_encoded(data | fields)) if isinstance(data, dict) else self
+
     def __repr__(self) -> str:
         return f"<Event {_shown(self.event)} {self.at:%Y-%m-%dT%H:%M:%SZ} {self.origin} {_shown(self.text)}>"
 
@@ -209,6 +218,10 @@ def _frame_text(row: Mapping[str, Any]) -> str:
     if isinstance(detail, Mapping):
         fields = cast("Mapping[str, Any]", detail)
         data |= {name: value for name, value in fields.items() if value is not None}
+    return _encoded(data)
+
+
+def _encoded(data: Any) -> str:
     try:
         return msgspec.json.encode(data).decode()
     except (UnicodeEncodeError, OverflowError):  # lone surrogates, numbers of more than 64 bits

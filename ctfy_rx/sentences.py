@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["COUNTERS", "FIRST_BLOOD", "FOUND_A_FLAG", "OWN", "SENTENCES", "Sentence"]
+__all__ = ["AGAIN", "CODES", "COUNTERS", "FIRST_BLOOD", "FOUND_A_FLAG", "OWN", "SENTENCES", "Sentence"]
 
 
 class Sentence(NamedTuple):
@@ -31,6 +31,17 @@ FOUND_A_FLAG = Sentence(
 
 FIRST_BLOOD = Sentence("♦", _BAD, "{actor} drew first blood on {challenge_id}")
 """The first right answer of all teams."""
+
+AGAIN = Sentence("·", _QUIET, "{actor} gave a right answer to {challenge_id} again")
+"""A right answer that the team had given before."""
+
+CODES = {
+    "auto_stop_after_solve": "it was solved",
+    "ttl_expired": "its time was up",
+    "user_stopped": "",  # whoever stopped it is named
+    "leave": "",
+}
+"""What the platform's codes mean; of the others it is guessed from their words."""
 
 OWN: dict[str, Sentence] = {
     "ops_failed": Sentence("✖", _BAD, "{counter} has risen by {rise} to {total}"),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.event import Event
-from ctfy_rx.sentences import FIRST_BLOOD, FOUND_A_FLAG, OWN, SENTENCES, Sentence
+from ctfy_rx.sentences import AGAIN, CODES, FIRST_BLOOD, FOUND_A_FLAG, OWN, SENTENCES, Sentence
 from ctfy_rx.text.printable import plain, short
 
 __all__ = ["Words", "duration", "in_words"]
@@ -24,6 +24,7 @@ _PART = re.compile(r"\[(?P<optional>[^\]]*)\]|\{(?P<field>\w+)\}|(?P<words>[^\[{
 _STYLES = {"actor": "bold", "challenge_id": "cyan", "achievement_name": "bold", "node_id": "bold"}
 _UNNAMED = {"actor": "somebody", "challenge_id": "a challenge", "achievement_name": "an achievement"}
 _DURATIONS = frozenset({"solve_time_s", "downtime_seconds"})
+_CODED = frozenset({"reason", "counter", "task_kind", "verdict"})
 _PRIVATE = {"ip", "email"}  # a terminal may be a wall that everybody sees; --json has them
 _COMMON = frozenset(Payload.__struct_fields__)
 
@@ -54,6 +55,8 @@ def in_words(event: Event[Any]) -> Words:
 
 
 def _sentence(name: str, fields: Mapping[str, Any]) -> Sentence:
+    if name == "flag_correct" and fields.get("repeated"):
+        return AGAIN
     if name == "flag_correct" and fields.get("first_blood"):
         return FIRST_BLOOD
     if name == "flag_correct" and fields.get("challenge_fully_solved") is False:
@@ -82,6 +85,8 @@ def _value(name: str, event: Event[Any], fields: Mapping[str, Any]) -> str:
         value = event.challenge_name
     if name == "title":
         value = value or fields.get("announcement_id")
+    if name in _CODED and isinstance(value, str):
+        value = CODES.get(value, value.replace("_", " "))
     return duration(value) if name in _DURATIONS else _shown(value)
 
 

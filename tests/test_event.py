@@ -450,3 +450,12 @@ def test_no_json_in_a_row_does_worse_than_being_refused(changes, detail):
 @pytest.mark.parametrize("value", ["\ud800", 2**70, 1e300, "\u2028"], ids=repr)
 def test_odd_values_of_a_row_are_in_the_data(value):
     assert Event.from_row({**ROW, "detail": {"note": value}}, received=7.0).data["note"] == value
+
+
+def test_with_data_adds_fields_and_leaves_what_is_no_object_as_it_is():
+    event = Event("flag_correct", '{"flag_id": "a"}', received=1.5, log_id=7)
+    marked = event.with_data(first_blood="flag", flag_id="b")
+    assert marked.data == {"flag_id": "b", "first_blood": "flag"}
+    assert (marked.received, marked.log_id, event.data) == (1.5, 7, {"flag_id": "a"})
+    assert Event("note", "[1]").with_data(a=1) == Event("note", "[1]")
+    assert Event("note", "{}").with_data(a="\ud800").data == {"a": "\ud800"}

@@ -43,7 +43,7 @@ HOUSE = """
     demo: listeners server teams / actions state / access contest happenings views /
         caller_routes pace standings verbs / contest_routes / app / running
     testing pytest_plugin
-    cli: filters findings listening network public render screen settings template /
+    cli: filters findings listening network public render retelling screen settings template /
         instances relaying scoreboards verdicts webhook / actions checks options /
         doctor program watching / demo_contest recordings / commands / app
 """

@@ -48,7 +48,7 @@ def test_the_first_program_prints_what_is_printed_below_it(tmp_path):
 
 @pytest.mark.parametrize("program", [program for program in PROGRAMS if ADDRESS in program])
 def test_each_program_runs_and_prints(program, tmp_path):
-    with demo.platform(contest=True, speed=900) as platform:
+    with demo.platform(contest=True, endless=True, speed=1800) as platform:
         told = program.replace(ADDRESS, platform.url).replace(TOKEN, platform.admin_token)
         told = told.replace("stream.wait()", "wait(stream)").replace("9100", "0")
         told = told.replace(".named().each(", ".named().take(3).each(")  # a bot that ends

@@ -101,7 +101,9 @@ def test_these_are_many():
     ("program", "number"), [each[:2] for each in FUNCTIONS], ids=[each[2][:60] for each in FUNCTIONS]
 )
 def test_a_program_with_an_exception_in_a_function_goes_on_or_ends_aloud(program, number, tmp_path):
-    with demo.platform(contest=True, speed=900, cache=0.1) as platform:  # so that boards follow one another
+    with demo.platform(
+        contest=True, endless=True, speed=3600, cache=0.1
+    ) as platform:  # so that boards follow one another
         told = thrown_into(program, number)
         for written, meant in (
             (ADDRESS, platform.url),

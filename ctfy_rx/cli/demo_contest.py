@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ctfy_rx import demo
+from ctfy_rx.cli.retelling import Retelling
 from ctfy_rx.cli.screen import Screen
 from ctfy_rx.cli.settings import Target
 from ctfy_rx.cli.watching import View, watch
+from ctfy_rx.demo.contest import THREE_HOURS
+from ctfy_rx.demo.pace import BREAK
 from ctfy_rx.errors import ConnectionFailed
 from ctfy_rx.threads.waiting import Alarm
+from ctfy_rx.wording import duration
 
 if TYPE_CHECKING:
     from ctfy_rx.demo.running import Platform
@@ -25,7 +28,8 @@ SERVED_AT = 8100
 
 @dataclass(frozen=True, slots=True)
 class Showcase:
-    """A contest at `speed`, played by `seed`, at `port`, for `seconds` (None: until somebody ends it)."""
+    """Contests at `speed`, the first played by `seed`, at `port`, for `seconds` (None: until somebody ends
+    it)."""
 
     screen: Screen
     speed: float
@@ -35,24 +39,28 @@ class Showcase:
 
     def watch(self, view: View) -> None:
         """Show the contest as its admin sees it."""
-        leaving = threading.Event()
         with self._playing(self.port or 0) as platform:
-            self._tell_the_end_of(platform, unless=leaving)
-            try:
-                watch(Target(platform.url, platform.admin_token), view, self.screen)
-            finally:
-                leaving.set()
+            self._tell_the_time()
+            view = replace(view, retelling=Retelling(from_the_start=True))
+            watch(Target(platform.url, platform.admin_token), view, self.screen)
 
     def serve(self) -> None:
         """Serve the contest, and say how to watch it."""
         with self._playing(self.port or SERVED_AT) as platform:
             self.screen.show(_introduction(platform))
-            self._tell_the_end_of(platform, unless=threading.Event())
+            self._tell_the_time()
             Alarm().wait(self.seconds)
 
     @contextmanager
     def _playing(self, port: int) -> Generator[Platform]:
-        platform = demo.platform(contest=True, seed=self.seed, speed=self.speed, port=port)
+        platform = demo.platform(
+            contest=True,
+            seed=self.seed,
+            speed=self.speed,
+            port=port,
+            endless=True,
+            on_over=self._tell_the_end,
+        )
         with ExitStack() as stack:
             try:
                 stack.enter_context(platform)
@@ -62,12 +70,13 @@ class Showcase:
                 ) from None
             yield platform
 
-    def _tell_the_end_of(self, platform: Platform, *, unless: threading.Event) -> None:
-        def wait() -> None:
-            if platform.wait_for_contest() and not unless.is_set():
-                self.screen.say("the contest is over: Ctrl-C ends the demo")
+    def _tell_the_time(self) -> None:
+        seconds = duration(THREE_HOURS / self.speed)
+        self.screen.say(f"three hours of a contest in {seconds}: time runs {self.speed:g} times as fast")
 
-        threading.Thread(target=wait, name="ctfy-rx-demo-end", daemon=True).start()
+    def _tell_the_end(self) -> None:
+        seconds = duration(BREAK / self.speed) or "a moment"
+        self.screen.say(f"the contest is over: the next one begins in {seconds}, Ctrl-C ends the demo")
 
 
 def _introduction(platform: Platform) -> str:

@@ -18,7 +18,7 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.operators.of_event import is_pattern
 from ctfy_rx.text.suggestion import did_you_mean
 
-__all__ = ["NAMED", "Met", "Selection", "selection"]
+__all__ = ["NAMED", "Met", "Selection", "selection", "with_titles"]
 
 NAMED: dict[str, Callable[[EventStream], EventStream[Any]]] = {
     "solves": EventStream.solves,
@@ -64,7 +64,7 @@ class Selection:
         when their words do."""
         others = stream
         if "announcements" in self.streams:
-            others = stream.filter(lambda event: event.event != "announcement_created")
+            others = _without_announcements(stream)
         in_turn = sorted(self.streams, key=lambda name: name not in _TELL_MORE)
         parts = [NAMED[name](stream if name == "announcements" else others) for name in in_turn]
         if self.names:
@@ -72,6 +72,16 @@ class Selection:
         if not parts:
             return stream
         return parts[0] if len(parts) == 1 else stream.derived(reactivex.defer(lambda _: _each_once(parts)))
+
+
+def with_titles(stream: EventStream) -> EventStream[Any]:
+    """All of `stream`, the announcements with their words."""
+    parts = (_without_announcements(stream), stream.announcements())
+    return stream.derived(reactivex.defer(lambda _: reactivex.merge(*parts)))
+
+
+def _without_announcements(stream: EventStream) -> EventStream:
+    return stream.filter(lambda event: event.event != "announcement_created")
 
 
 class Met:

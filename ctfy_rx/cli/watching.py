@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import reactivex
@@ -17,8 +17,9 @@ from rich.text import Text
 
 from ctfy_rx import Closed, Dropped, Event, EventStream, Status, StreamClosed, events, to_iter
 from ctfy_rx.cli.actions import Action, Maker
-from ctfy_rx.cli.filters import Selection
+from ctfy_rx.cli.filters import Selection, with_titles
 from ctfy_rx.cli.render import as_json, as_status, as_text
+from ctfy_rx.cli.retelling import Retelling
 from ctfy_rx.cli.screen import Screen, is_terminal, when_nobody_reads
 from ctfy_rx.cli.settings import Target
 from ctfy_rx.platform.doorbell import LogOption
@@ -42,6 +43,7 @@ class View:
     since: Since = None
     log: LogOption = "auto"
     competition: str | None = None
+    retelling: Retelling = field(default_factory=Retelling)
 
     @classmethod
     def chosen(
@@ -62,13 +64,21 @@ class View:
             count=count,
         )
 
+    def of(self, stream: EventStream, *, titles: bool) -> EventStream[Any]:
+        """What is to be shown of `stream`, with names; and with `titles`, which are asked for: people read
+        those of announcements, not their ids."""
+        chosen = self.selection.of(stream)
+        if titles and not self.json and not self.selection:
+            chosen = with_titles(stream)
+        return chosen.filter(self.shows).named()
+
     def shows(self, event: Event[Any]) -> bool:
         """Whether `event` is shown: the counters tell people little, unless they ask for them."""
         return self.json or self.everything or bool(self.selection) or event.event not in COUNTERS
 
     def line(self, event: Event[Any]) -> Any:
         """`event` as this view shows it."""
-        return as_json(event) if self.json else as_text(event)
+        return as_json(event) if self.json else as_text(self.retelling(event))
 
 
 def watch(target: Target, view: View, screen: Screen, makers: Mapping[str, Maker] | None = None) -> None:
@@ -138,7 +148,7 @@ def _show(
     """One queue for events and status keeps them in order, and the thread that reads the socket from
     printing. What is in it when it is `over` is still shown."""
     shown = 0
-    chosen = view.selection.of(stream).filter(view.shows).named()
+    chosen = view.of(stream, titles=not waits)
     drops = Subject[Status]()
     news: reactivex.Observable[Any] = reactivex.merge(stream.status, drops, chosen)
     news = news.pipe(ops.take_until(over))

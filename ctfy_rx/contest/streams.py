@@ -344,8 +344,7 @@ def _bloods_and_names(competition: str, by: Honour) -> Steps[tuple[Bloods, Direc
 def _with_words(event: Event[AnnouncementCreated], item: Json | None) -> Event[AnnouncementCreated]:
     if item is None:
         return event
-    words = {name: item.get(name) for name in ("title", "body", "severity", "starts_at")}
-    return event.having(text=msgspec.json.encode({**event.data, **words}).decode())
+    return event.with_data(**{name: item.get(name) for name in ("title", "body", "severity", "starts_at")})
 
 
 def _own_trouble(status: Status) -> Event[Payload]:

@@ -39,6 +39,8 @@ def platform(
     streams_per_caller: int = 512,
     host: str = "127.0.0.1",
     port: int = 0,
+    endless: bool = False,
+    on_over: Callable[[], None] = lambda: None,
 ) -> Platform:
     """A platform that runs while the ``with`` block does.
 
@@ -57,6 +59,8 @@ def platform(
         streams_per_caller: Live streams that one account may hold before it gets a 429; 0 is no limit.
         host: The address to listen at.
         port: The port to listen at; 0 takes a free one.
+        endless: Contests follow one another, five minutes of their own time apart, each with the next seed.
+        on_over: Called whenever a contest is over, on a thread of the platform's.
 
     Raises:
         MissingExtra: starlette or uvicorn are not installed.
@@ -83,6 +87,8 @@ def platform(
             streams_per_caller=streams_per_caller,
             host=host,
             port=port,
+            endless=endless,
+            on_over=on_over,
         )
     )
 
@@ -96,11 +102,13 @@ def serve(
     port: int = 8100,
     ready: Callable[[Platform], None] | None = None,
 ) -> None:
-    """Serve a contest in the foreground until Ctrl-C, which passes through as KeyboardInterrupt.
+    """Serve one contest after another in the foreground until Ctrl-C, which passes through as
+    KeyboardInterrupt.
 
     `ready` is called once with the running platform, for example to print its `url` and `admin_token`.
     """
-    with platform(seed=seed, contest=True, speed=speed, teams=teams, host=host, port=port) as running:
+    contests = platform(seed=seed, contest=True, endless=True, speed=speed, teams=teams, host=host, port=port)
+    with contests as running:
         if ready is not None:
             ready(running)
         Alarm().wait()

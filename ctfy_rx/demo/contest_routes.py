@@ -21,8 +21,8 @@ class ContestRoutes:
 
     def __init__(self, state: State, *, cache: float) -> None:
         self.state = state
-        self.board = standings.Cached(lambda: standings.scoreboard(state), ttl=cache)
-        self.fates = standings.Cached(lambda: standings.breakdown(state), ttl=cache)
+        self.board = standings.Cached(standings.scoreboard, state, ttl=cache)
+        self.fates = standings.Cached(standings.breakdown, state, ttl=cache)
 
     def table(self) -> list[Route]:
         """Where each one is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ctfy_rx.demo.listeners import EVERYBODY, Audience, Hub, encode
@@ -93,7 +93,7 @@ class Stage:
                 },
             )
             if right:
-                self._signal("scoreboard_updated", {})
+                self.scoreboard_changed()
             took = took if right else 0.0
             return Answer(row=row, right=right, rank=rank, fully_solved=fully_solved, solve_time_s=took)
 
@@ -154,6 +154,22 @@ class Stage:
             },
             frame_only={"localized": _LOCALIZED.get(badge, {})},
         )
+
+    def scoreboard_changed(self) -> None:
+        """Everybody is told that the board has changed."""
+        self._signal("scoreboard_updated", {})
+
+    def begin_contest(self, number: int) -> None:
+        """The next contest of the same teams begins; the first was number 1."""
+        with self.state.lock:
+            self.state.begin(
+                replace(
+                    self.state.cast,
+                    competition_id=f"demo-{number}",
+                    competition_title=f"Demo CTF {number}",
+                )
+            )
+            self.scoreboard_changed()
 
     def open_instance(self, team: Team, challenge: Challenge, *, status: str = "ready") -> Instance:
         """A running copy of `challenge` for `team`, without a word to anybody."""

@@ -1,16 +1,22 @@
-"""A contest on the stage, at any speed."""
+"""Contests on the stage, at any speed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Final
 
 from ctfy_rx.demo import actions as acts
 from ctfy_rx.demo.happenings import Stage
 from ctfy_rx.demo.state import Instance
 from ctfy_rx.demo.teams import Team
 
-__all__ = ["perform", "play"]
+__all__ = ["BREAK", "pause", "perform", "play"]
+
+BREAK: Final = 300.0
+"""Contest seconds between two contests."""
+
+_TWITCHES: Final = 5
 
 
 async def play(stage: Stage, actions: Iterable[acts.Action], *, speed: float) -> None:
@@ -20,6 +26,14 @@ async def play(stage: Stage, actions: Iterable[acts.Action], *, speed: float) ->
     for action in actions:
         await asyncio.sleep(begun + action.at / speed - loop.time())
         perform(stage, action)
+
+
+async def pause(stage: Stage, *, speed: float) -> None:
+    """The time between two contests: nothing happens, but the board is looked over now and then, as real
+    ones are, so that nobody takes the silence for a broken connection."""
+    for _ in range(_TWITCHES):
+        stage.scoreboard_changed()
+        await asyncio.sleep(BREAK / _TWITCHES / speed)
 
 
 def perform(stage: Stage, action: acts.Action) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from ctfy_rx.demo.app import make_app
 from ctfy_rx.demo.contest import THREE_HOURS, contest
 from ctfy_rx.demo.happenings import Stage
 from ctfy_rx.demo.listeners import Hub
-from ctfy_rx.demo.pace import play
+from ctfy_rx.demo.pace import pause, play
 from ctfy_rx.demo.server import Server
 from ctfy_rx.demo.state import Row, State
 from ctfy_rx.demo.teams import Challenge, Player, Team, make_cast
@@ -42,6 +44,8 @@ class Settings:
     streams_per_caller: int = 512
     host: str = "127.0.0.1"
     port: int = 0
+    endless: bool = False
+    on_over: Callable[[], None] = lambda: None
 
 
 class Platform(Script):
@@ -49,7 +53,7 @@ class Platform(Script):
 
     def __init__(self, settings: Settings) -> None:
         cast = make_cast(seed=settings.seed, teams=settings.teams, challenges=settings.challenges)
-        super().__init__(cast, Stage(State(cast=cast), Hub(), seed=settings.seed))
+        super().__init__(Stage(State(cast=cast), Hub(), seed=settings.seed))
         self.settings = settings
         app = make_app(
             self.stage,
@@ -60,6 +64,7 @@ class Platform(Script):
         self._server = Server(app, host=settings.host, port=settings.port)
         self._playing: Future[None] | None = None
         self._over = threading.Event()
+        self._played = 0  # contests, to their end
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -100,7 +105,7 @@ class Platform(Script):
 
     @property
     def competition_id(self) -> str:
-        """The one competition."""
+        """The competition that is on."""
         return self.cast.competition_id
 
     @property
@@ -164,17 +169,25 @@ class Platform(Script):
         return self._server.call(self._drop(clean=clean))
 
     def wait_for_contest(self, timeout: float | None = None) -> bool:
-        """Block until the contest is over; False if that takes longer than `timeout` seconds.
+        """Block until the contest is over, of several the first; False if that takes longer than `timeout`
+        seconds, or the platform is stopped before.
 
         It begins with the first stream that is opened.
         """
-        return wait_for(self._over, timeout)
+        return wait_for(self._over, timeout) and self._played > 0
 
     async def _play(self) -> None:
         asked = self.settings
-        story = contest(seed=asked.seed, cast=self.cast, duration=asked.duration)
         await self.hub.first_opened.wait()
-        await play(self.stage, story, speed=asked.speed)
+        for number in itertools.count() if asked.endless else range(1):
+            if number:
+                await pause(self.stage, speed=asked.speed)
+                self.stage.begin_contest(number + 1)
+            story = contest(seed=asked.seed + number, cast=self.cast, duration=asked.duration)
+            await play(self.stage, story, speed=asked.speed)
+            self._played += 1
+            self._over.set()
+            asked.on_over()
 
     async def _drop(self, *, clean: bool) -> int:
         live = self.hub.listeners

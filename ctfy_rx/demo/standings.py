@@ -17,18 +17,21 @@ T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """A value that is computed again only when it is `ttl` seconds old: who asks earlier gets the old one."""
+    """What is computed of the contest that is on, anew only when it is `ttl` seconds old: who asks earlier
+    gets the old one."""
 
-    def __init__(self, compute: Callable[[], T], *, ttl: float) -> None:
+    def __init__(self, compute: Callable[[State], T], state: State, *, ttl: float) -> None:
         self._compute = compute
+        self._state = state
         self._ttl = ttl
-        self._kept: tuple[float, T] | None = None
+        self._kept: tuple[str, float, T] | None = None
 
     def get(self) -> T:
         """The kept value while it is fresh, else a new one."""
-        if self._kept is None or time.monotonic() - self._kept[0] >= self._ttl:
-            self._kept = (time.monotonic(), self._compute())
-        return self._kept[1]
+        contest, now = self._state.cast.competition_id, time.monotonic()
+        if self._kept is None or self._kept[0] != contest or now - self._kept[1] >= self._ttl:
+            self._kept = (contest, now, self._compute(self._state))
+        return self._kept[2]
 
 
 def scoreboard(state: State) -> list[Json]:

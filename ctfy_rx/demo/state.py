@@ -124,6 +124,15 @@ class State:
         everybody = [self.cast.admin, *self.players]
         self.tokens.update((player.token, Token(player=player)) for player in everybody)
 
+    def begin(self, cast: Cast) -> None:
+        """Another contest of the same teams begins; the log and the accounts stay."""
+        with self.lock:
+            self.cast = cast
+            self.created_at = self.now()
+            self.solves.clear()
+            self.attempts.clear()
+            self.instances.clear()
+
     @property
     def players(self) -> list[Player]:
         """Everybody who plays, team by team."""

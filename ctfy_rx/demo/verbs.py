@@ -41,11 +41,15 @@ class Script:
     index counts within the team, and where none is named it is the team's first.
     """
 
-    def __init__(self, cast: Cast, stage: Stage) -> None:
-        self.cast = cast
+    def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.state: State = stage.state
         self.hub: Hub = stage.hub
+
+    @property
+    def cast(self) -> Cast:
+        """Everybody and everything in the contest that is on."""
+        return self.state.cast
 
     def solve(
         self,

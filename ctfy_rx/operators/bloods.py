@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
-import msgspec
 import reactivex
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
@@ -187,18 +186,9 @@ class _Judging:
     def _judge(self, event: Event[FlagCorrect], contest: _Contest) -> None:
         key = key_of(event, self._by)
         if key is not None and contest.is_first(event, key):
-            self._observer.on_next(_marked(event, self._by))
+            self._observer.on_next(event.with_data(first_blood=self._by))
 
     def _source_completed(self) -> None:
         self._completed = True
         if all(contest.taken is not None for contest in self._contests.values()):
             self._observer.on_completed()
-
-
-def _marked(event: Event[FlagCorrect], by: Honour) -> Event[FlagCorrect]:
-    data: Any = event.data
-    return (
-        event.having(text=msgspec.json.encode({**data, "first_blood": by}).decode())
-        if isinstance(data, dict)
-        else event
-    )

@@ -14,7 +14,7 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import of_event
 
-__all__ = ["DEFAULT_MAX_KEYS", "distinct_by", "solved_challenges", "solves"]
+__all__ = ["DEFAULT_MAX_KEYS", "RecentKeys", "distinct_by", "solve_key", "solved_challenges", "solves"]
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def solves(
     >>> reactivex.of(answer, answer).pipe(solves(), ops.count()).subscribe(print).dispose()
     1
     """
-    return compose(of_event(FlagCorrect), distinct_by(_solve, max_keys=max_keys))
+    return compose(of_event(FlagCorrect), distinct_by(solve_key, max_keys=max_keys))
 
 
 def solved_challenges(
@@ -100,10 +100,10 @@ def distinct_by(
         def subscribe(
             observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            met = _Memory(max_keys)
+            keys = RecentKeys(max_keys)
 
             def is_new(item: T) -> bool:
-                return met.is_new(key(item))
+                return keys.is_new(key(item))
 
             return source.pipe(ops.filter(is_new)).subscribe(observer, scheduler=scheduler)
 
@@ -112,14 +112,15 @@ def distinct_by(
     return apply
 
 
-class _Memory:
-    """The keys met last, at most `size` of them."""
+class RecentKeys:
+    """The keys that came last, at most `size` of them."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._keys: OrderedDict[Hashable, None] = OrderedDict()
 
     def is_new(self, key: Hashable) -> bool:
+        """Whether `key` is none of them; from now on it is."""
         if key in self._keys:
             self._keys.move_to_end(key)
             return False
@@ -138,7 +139,8 @@ def _solved_challenge(event: Event[FlagCorrect]) -> tuple[str | None, ...]:
     return answer.competition_id, _team(event), answer.challenge_id
 
 
-def _solve(event: Event[FlagCorrect]) -> tuple[str | None, ...]:
+def solve_key(event: Event[FlagCorrect]) -> tuple[str | None, ...]:
+    """What two answers share that are one solve: competition, team, challenge and flag."""
     return *_solved_challenge(event), event.payload.flag_id
 
 

@@ -13,6 +13,7 @@ from ctfy_rx import events
 
 from ..support.command import finished, running
 from ..support.ports import own_port
+from ..support.waiting import until
 
 
 def test_the_demo_shows_a_contest_in_words(bare: dict[str, str]):
@@ -20,7 +21,21 @@ def test_the_demo_shows_a_contest_in_words(bare: dict[str, str]):
     assert answer.returncode == 0
     assert len(answer.stdout.splitlines()) == 5
     assert re.search(r"^\d\d:\d\d:\d\d  . .* started ", answer.stdout, re.MULTILINE)
-    assert answer.stderr.startswith("connected to http://127.0.0.1:")
+    time, connected = answer.stderr.splitlines()[:2]
+    assert time == "three hours of a contest in 18 s: time runs 600 times as fast"
+    assert connected.startswith("connected to http://127.0.0.1:")
+
+
+def test_the_demo_tells_what_a_repeated_answer_is_and_which_is_the_first(bare: dict[str, str]):
+    answer = finished("demo", "--speed", "3600", "--text", "--count", "250", env=bare)
+    said = [line[12:] for line in answer.stdout.splitlines()]
+    first = {line.split(" drew first blood on ")[1] for line in said if " drew first blood on " in line}
+    assert len(first) == len([line for line in said if " drew first blood on " in line]) > 5
+    assert any(" gave a right answer to " in line and line.endswith(" again") for line in said)
+    solved = [line.split(" in ")[0] for line in said if " solved " in line]
+    assert len(solved) == len(set(solved)) > 5
+    assert "a new announcement: The contest has begun - 14 challenges." in said
+    assert not [line for line in said if "_" in line or re.search(r"[0-9a-f]{12}", line)]
 
 
 def test_the_demo_speaks_json_and_filters(bare: dict[str, str]):
@@ -43,18 +58,30 @@ def test_the_demo_ends_at_once_with_ctrl_c(bare: dict[str, str]):
         command.out.wait_for_lines(1)
         command.signal(signal.SIGINT)
         assert command.ended() == 130
-        assert len(command.err.all()) == 1
+        assert ["three hours" in line for line in command.err.all()] == [True, False]
 
 
 def test_the_demo_ends_after_that_time(bare: dict[str, str]):
     answer = finished("demo", "--for", "0.5", env=bare)
     assert answer.returncode == 0
-    assert len(answer.stderr.splitlines()) <= 1  # that it is connected, if it was in time
+    assert len(answer.stderr.splitlines()) <= 2  # that it is connected, if it was in time
 
 
 def test_the_end_of_the_contest_is_told(bare: dict[str, str]):
-    with running("demo", "--speed", "100000", env=bare) as command:
-        command.err.wait_for("the contest is over: Ctrl-C ends the demo")
+    with running("demo", "--speed", "10000", env=bare) as command:
+        told = command.err.wait_for("the contest is over")
+        assert told == "the contest is over: the next one begins in 0 s, Ctrl-C ends the demo"
+
+
+def test_a_contest_that_is_left_is_not_over(bare: dict[str, str]):
+    with running("demo", "--serve", "--port", str(own_port()), env=bare) as command:
+        platform = command.out.wait_for("export CTFY_PLATFORM_URL=").split("=")[1].split()[0]
+        with events(platform, token="") as stream:
+            stream.connect()
+            until(lambda: stream.status.current.state == "open")
+            command.signal(signal.SIGINT)
+            assert command.ended() == 130
+    assert "over" not in "".join(command.err.all())
 
 
 def test_serve_prints_what_is_needed_to_watch_it(bare: dict[str, str]):

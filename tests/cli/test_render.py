@@ -79,7 +79,7 @@ def test_every_event_of_a_real_contest_is_a_line(capture: Path):
                 actor_name="solve_auto_stop",
                 reason="auto_stop_after_solve",
             ),
-            "■ the platform stopped pwn-1: auto_stop_after_solve",
+            "■ the platform stopped pwn-1: it was solved",
         ),
         (event("instance_error", error="no image"), "✖ pwn-1 failed for Mallory: no image"),
         (event("announcement_created", announcement_id="a7"), "◆ a new announcement: a7"),

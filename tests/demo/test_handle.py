@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import httpx
 import pytest
 
+import ctfy_rx
 from ctfy_rx import demo
 from ctfy_rx.demo.happenings import Stage
 from ctfy_rx.demo.running import Platform
@@ -23,7 +24,7 @@ from ctfy_rx.errors import MissingExtra
 
 from ..support.children import Child
 from ..support.threads import started
-from ..support.waiting import PATIENCE, until
+from ..support.waiting import PATIENCE, Background, until
 from .wire import Frame, frame, stream
 
 
@@ -325,6 +326,53 @@ def test_a_contest_that_breaks_is_an_error_at_the_end(monkeypatch: pytest.Monkey
     overslept = pytest.raises(RuntimeError, match="overslept")
     with no_thread_left(), overslept, demo.platform(contest=True, speed=1e6) as p, stream(p.url):
         assert p.wait_for_contest(timeout=PATIENCE)
+
+
+def test_contests_follow_one_another_each_with_another_seed_and_the_board_twitches_between_them():
+    over: list[int] = []
+    with demo.platform(
+        contest=True, endless=True, speed=100_000.0, teams=3, on_over=lambda: over.append(1)
+    ) as p:
+        tokens = [player.token for player in p.players]
+        with ctfy_rx.events(p.url, token=p.admin_token, log=False) as events:
+            heard: list[ctfy_rx.Event] = []
+            events.subscribe(heard.append)
+            until(lambda: len(over) == 3)
+        rows = p.rows
+        assert [player.token for player in p.players] == tokens
+    stories = [
+        [(row.event, row.challenge_id) for row in rows if row.detail.get("competition_id") == contest]
+        for contest in ("demo", "demo-2", "demo-3")
+    ]
+    assert all(len(story) > 10 for story in stories)
+    assert stories[0] != stories[1] != stories[2]
+    names = [event.event for event in heard]
+    assert "scoreboard_updated,scoreboard_updated,scoreboard_updated" in ",".join(names)
+
+
+def test_the_next_contest_begins_with_an_empty_board_and_the_same_accounts():
+    with demo.platform(cache=3600.0) as p:
+        url, me = f"{p.url}/api/v1", {"Authorization": f"Bearer {p.players[0].token}"}
+
+        def flags(competition: str) -> int:
+            board = httpx.get(f"{url}/competitions/{competition}/scoreboard", timeout=PATIENCE)
+            return sum(item["flags_solved"] for item in board.raise_for_status().json()["items"])
+
+        p.solve(team=0, challenge=0)
+        assert flags("demo") == 1
+        p.stage.begin_contest(2)
+        assert (p.competition_id, flags("demo-2")) == ("demo-2", 0)
+        assert httpx.get(f"{url}/competitions/demo/scoreboard", timeout=PATIENCE).status_code == 404
+        assert httpx.get(f"{url}/me", headers=me, timeout=PATIENCE).status_code == 200
+        assert p.solve(team=0, challenge=0).rank == 1
+
+
+def test_a_contest_that_is_left_is_not_over():
+    p = demo.platform(contest=True, speed=1.0).start()
+    with stream(p.url):
+        waiting = Background(lambda: p.wait_for_contest(PATIENCE))
+        p.stop()
+    assert waiting.join() is False
 
 
 def test_a_contest_waits_for_somebody_who_listens():

@@ -14,7 +14,7 @@ from ctfy_rx.demo.running import Platform
 from .platforms import RIGHT_ANSWER, RealPlatform
 from .waiting import PATIENCE
 
-TEAMS, CHALLENGES, CACHE = 6, 80, 2.0
+TEAMS, CHALLENGES, CACHE = 6, 80, 1
 
 
 @dataclass
