@@ -27,7 +27,7 @@ HOUSE = """
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber /
         clock guard interests iterators / composed hub / cold status_feed
     connection: chunk_joining content_coding redaction / answers joined_reads request / clients /
-        drivers rest / frames / credentials
+        credentials / drivers rest / frames
     platform: asking questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
     operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /

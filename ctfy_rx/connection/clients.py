@@ -25,8 +25,20 @@ from ctfy_rx.connection.request import origin
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.process import not_for_children, this_process
 
-__all__ = ["ClientMaker", "ClientOptions", "Lifeline", "LoopSockets", "add_bearer", "add_token"]
+__all__ = [
+    "ClientFactory",
+    "ClientMaker",
+    "ClientOptions",
+    "Lifeline",
+    "LoopSockets",
+    "add_bearer",
+    "add_token",
+]
 
+
+ClientFactory = Callable[[], Any]
+"""Returns an `httpx.Client` or `httpx.AsyncClient` (or httpx2's), a new one at each call; it is closed for
+you."""
 
 Trace = Callable[[str, dict[str, Any]], Coroutine[Any, Any, None]]
 

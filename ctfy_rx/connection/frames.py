@@ -8,10 +8,9 @@ without a thread.
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import httpx
 from reactivex import Observable, abc
@@ -19,7 +18,8 @@ from reactivex.disposable import Disposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 from typing_extensions import Unpack
 
-from ctfy_rx.connection.clients import ClientMaker, ClientOptions, add_token
+from ctfy_rx.connection.clients import ClientFactory, ClientMaker, ClientOptions, add_bearer, add_token
+from ctfy_rx.connection.credentials import Token, TokenIn, cleaned, current_token
 from ctfy_rx.connection.drivers import LoopDriver, ThreadDriver
 from ctfy_rx.connection.joined_reads import join_chunks
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
@@ -32,18 +32,12 @@ from ctfy_rx.text.suggestion import did_you_mean
 from ctfy_rx.threads.consumers import who_subscribes
 from ctfy_rx.threads.loops import running_loop
 
-__all__ = ["ClientFactory", "Frames", "FramesOptions", "Params", "Token", "frames", "loop_of"]
+__all__ = ["Frames", "FramesOptions", "Params", "frames", "loop_of"]
 
 _NO_LOOP = (
     "an AsyncClient needs a running event loop: subscribe inside a coroutine, "
     "or let client_factory return an httpx.Client"
 )
-
-Token = str | Callable[[], str | None] | None
-ClientFactory = Callable[[], Any]
-"""Returns an `httpx.Client` or `httpx.AsyncClient` (or httpx2's), a new one at each call; it is closed for
-you."""
-
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | str | None
 """All that httpx takes: values may be lists, and names may repeat."""
@@ -61,6 +55,7 @@ class FramesOptions(ClientOptions, total=False):
     connect_timeout: float
     max_frame_bytes: int
     last_event_id: str
+    token_in: TokenIn
 
 
 def frames(
@@ -78,6 +73,7 @@ def frames(
     connect_timeout: float = 5.0,
     max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
     last_event_id: str = "",
+    token_in: TokenIn = "query",  # noqa: S107 - where it goes, not what it is
     **client_options: Unpack[ClientOptions],
 ) -> Frames:
     """A cold Observable of the frames of an event stream: one connection for each subscription, closed when
@@ -93,7 +89,8 @@ def frames(
     or is refused. Put ``op.retry_with_backoff()`` behind it to reconnect.
 
     `url` without a path is the platform's root; with a path it is taken as it is. `token`, or what a callable
-    returns at each attempt, goes in the query of requests to that origin alone. `idle_timeout` (seconds,
+    returns at each attempt, goes in the query of requests to that origin alone, as the platform has it, or,
+    with ``token_in="header"``, as ``Authorization: Bearer``. `idle_timeout` (seconds,
     None: never) is how long the server may send no byte. `headers`, `params`, `auth`, `method` and `content`
     are httpx's, as are all other options (`verify`, `cert`, `proxy` …), which build the client;
     `client_factory` makes it instead: an `httpx.Client`, or an `httpx.AsyncClient` to read on the running
@@ -116,7 +113,9 @@ def frames(
         connect_timeout=connect_timeout,
         max_frame_bytes=max_frame_bytes,
         last_event_id=last_event_id,
+        token_in=token_in,
     )
+    token = cleaned(token) if isinstance(token, str) else token
     url = str(url or "")
     if url.startswith("/"):
         url, path = "", url
@@ -148,6 +147,7 @@ def frames(
         path=path,
         request=request,
         token=token,
+        token_in=token_in,
         client_factory=make_client,
         max_frame_bytes=max_frame_bytes,
         last_event_id=last_event_id,
@@ -164,6 +164,7 @@ class Frames(Observable[Frame]):
         path: str | None,
         request: EventRequest,
         token: Token,
+        token_in: TokenIn,
         client_factory: ClientFactory | ClientMaker,
         max_frame_bytes: int,
         last_event_id: str,
@@ -173,6 +174,7 @@ class Frames(Observable[Frame]):
         self._path = path
         self._request = request
         self._token = token
+        self._add_token = add_bearer if token_in == "header" else add_token  # noqa: S105 - as above
         self._client_factory = client_factory
         self._max_frame_bytes = max_frame_bytes
         self._last_event_id = last_event_id
@@ -275,7 +277,7 @@ class Frames(Observable[Frame]):
         credentials stand in the header that the token would need.
         """
         request, token_in_url = self._request_of(client)
-        session.token = _asked(self._token)
+        session.token = current_token(self._token)
         token = session.token or token_in_url
         url = api_root(request.url)
         if not token or url is None or request.has_credentials(client):
@@ -285,10 +287,10 @@ class Frames(Observable[Frame]):
     def _prepare(self, session: Session, client: Any) -> tuple[EventRequest, Secrets]:
         request, token_in_url = self._request_of(client)
         asked, session.token = session.token, UNASKED
-        token = (_asked(self._token) if isinstance(asked, Unasked) else asked) or token_in_url
+        token = (current_token(self._token) if isinstance(asked, Unasked) else asked) or token_in_url
         join_chunks(client)
         if token:
-            add_token(client, token, request.url)
+            self._add_token(client, token, request.url)
         self._secrets = keep_out_of_our_log(Secrets(token, *request.secrets(client)))
         return request, self._secrets
 
@@ -321,18 +323,6 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
         known = {"url", "token", "client_factory", "path", *FramesOptions.__optional_keys__}
         meant = did_you_mean(name, known)
         raise TypeError(f"unexpected keyword argument {name!r}{meant and ': '}{meant}")
-
-
-def _asked(token: Token) -> str | None:
-    answer = cast("object", token() if callable(token) else token)
-    if answer is None or isinstance(answer, str):
-        return answer
-    if inspect.iscoroutine(answer):
-        answer.close()
-    raise ConfigurationError(
-        f"what token() returns must be a str or None, not {type(answer).__name__}: "
-        "write a plain function, not an asynchronous one"
-    )
 
 
 def loop_of(scheduler: abc.SchedulerBase | None) -> asyncio.AbstractEventLoop | None:

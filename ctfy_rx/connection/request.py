@@ -78,6 +78,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
         lambda token: token is None or _is_text(token) or _is_plain_function(token),
         "a str, None, or a plain function that returns one of them",
     ),
+    "token_in": (lambda place: place in {"query", "header"}, '"query" or "header"'),
     "client_factory": (
         lambda make: make is None or _is_plain_function(make),
         "a plain function that returns a new client, as httpx.Client itself is one",

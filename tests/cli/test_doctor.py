@@ -287,7 +287,8 @@ def test_without_a_token_it_says_what_is_heard_and_how_to_log_in(p):
 
 
 def test_a_token_in_the_environment_that_is_not_sent_is_told(p):
-    found = target(url=p.url, token=None, env={"CTFY_TOKEN": "pt_other"}, logins=Logins())
+    env = {"CTFY_TOKEN": "pt_other", "CTFY_PLATFORM_URL": "http://elsewhere.example"}
+    found = target(url=p.url, token=None, env=env, logins=Logins())
     checks = {check.name: check for check in Examination(found, QUICK).checks()}
     assert "CTFY_TOKEN is not sent" in checks["token"].advice
 

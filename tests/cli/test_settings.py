@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ctfy_rx.cli.settings import Login, Logins, Target, saved_logins, target
+from ctfy_rx.cli.settings import Target, target
+from ctfy_rx.connection.credentials import Login, Logins, saved_logins
 from ctfy_rx.errors import ConfigurationError
 
 HERE = "http://localhost:8100"
@@ -94,9 +95,38 @@ def test_the_environments_token_goes_to_no_other_origin(url: str):
     assert any("CTFY_TOKEN is not sent" in note for note in answer.notes)
 
 
-def test_the_environments_token_goes_nowhere_where_no_platform_is_named_with_it():
-    assert found(HERE, logins=Logins(), CTFY_TOKEN="pt_env").token is None
+@pytest.mark.parametrize("root", [HERE, HERE + "/"])
+def test_the_environments_token_goes_to_a_platform_named_by_its_root_as_the_platforms_own_does(root: str):
+    assert found(root, CTFY_TOKEN="pt_env") == Target(root, "pt_env")
+
+
+def test_the_environments_token_goes_nowhere_else_where_no_platform_is_named_with_it():
+    answer = found(HERE + "/api/v1/events", logins=Logins(), CTFY_TOKEN="pt_env")
+    assert not answer.token
+    assert any("set CTFY_PLATFORM_URL" in note for note in answer.notes)
     assert found(CTFY_TOKEN="pt_env").token == "pt_elsewhere"
+
+
+def test_another_origin_is_told_with_both_addresses():
+    answer = found("http://127.0.0.1:8100", logins=Logins(), CTFY_PLATFORM_URL=HERE, CTFY_TOKEN="pt_env")
+    assert any("http://127.0.0.1:8100" in note and HERE in note for note in answer.notes)
+    assert not any("pt_env" in note for note in answer.notes)
+
+
+@pytest.mark.parametrize("written", [" pt_mine\n", '"pt_mine"', "Bearer pt_mine", "'Bearer pt_mine' "])
+def test_what_came_along_with_a_token_is_left_out_wherever_it_comes_from(written: str):
+    assert found(HERE, written).token == "pt_mine"
+    assert found(HERE, CTFY_TOKEN=written).token == "pt_mine"
+    login = Login(HERE, written)
+    assert found(logins=Logins(entries=(login,), current=login)).token == "pt_mine"
+
+
+@pytest.mark.parametrize("written", ["pt_…", "pt_a\nb", "pt_a\x00b"])
+def test_what_no_token_holds_is_refused(written: str):
+    for use in (lambda: found(HERE, written), lambda: found(HERE, CTFY_TOKEN=written)):
+        with pytest.raises(ConfigurationError, match="copy the whole of it") as raised:
+            use()
+        assert written not in str(raised.value)
 
 
 def test_a_default_port_is_the_same_origin():

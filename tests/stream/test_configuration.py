@@ -80,6 +80,54 @@ def test_a_token_in_the_environment_without_a_platform_goes_nowhere(
     assert "token" not in server.asked_url("http://ctf.example")
 
 
+def test_a_token_that_is_left_out_is_told_with_both_addresses(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setenv("CTFY_TOKEN", "pt_env")
+    server.asked_url("http://127.0.0.1:8100")
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://localhost:8100")
+    server.asked_url("http://127.0.0.1:8100")
+    server.asked_url("http://127.0.0.1:8100", token="pt_mine")
+    told = [record.getMessage() for record in caplog.records if "CTFY_TOKEN" in record.getMessage()]
+    sent = "CTFY_TOKEN is not sent to http://127.0.0.1:8100/api/v1/events"
+    assert told == [
+        f"{sent}: set CTFY_PLATFORM_URL, to say whose token it is",
+        f"{sent}: it is for http://localhost:8100, as CTFY_PLATFORM_URL says",
+    ]
+
+
+@pytest.mark.parametrize("written", [" pt_mine\n", '"pt_mine"', "Bearer pt_mine", "'bearer  pt_mine' "])
+def test_what_came_along_with_a_token_is_never_sent(
+    written: str, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    assert server.asked_url("http://ctf.example", token=written).endswith("?token=pt_mine")
+    assert server.asked_url("http://ctf.example", token=lambda: written).endswith("?token=pt_mine")
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    monkeypatch.setenv("CTFY_TOKEN", written)
+    assert server.asked_url().endswith("?token=pt_mine")
+
+
+@pytest.mark.parametrize("written", ["pt_…", "pt_a\nb"])
+def test_what_no_token_holds_is_refused(written: str, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ConfigurationError, match="copy the whole of it"):
+        ctfy_rx.events("http://ctf.example", token=written)
+    stream = ctfy_rx.events("http://ctf.example", token=lambda: written)
+    with pytest.raises(ConfigurationError, match="copy the whole of it"):
+        next(iter(stream))
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    monkeypatch.setenv("CTFY_TOKEN", written)
+    with pytest.raises(ConfigurationError, match="copy the whole of it"):
+        ctfy_rx.events()
+
+
+def test_a_token_may_travel_in_a_header(server: Server):
+    opened = server.asked_url("http://ctf.example/sse", token="pt_mine", token_in="header")
+    assert opened == "http://ctf.example/sse"
+    assert server.asked[-1].headers["authorization"] == "Bearer pt_mine"
+    with pytest.raises(ConfigurationError, match='token_in must be "query" or "header"'):
+        ctfy_rx.events("http://ctf.example", token="pt_mine", token_in="cookie")  # type: ignore[arg-type]
+
+
 def test_a_callers_token_wins_over_the_environments(server: Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
     monkeypatch.setenv("CTFY_TOKEN", "pt_env")
