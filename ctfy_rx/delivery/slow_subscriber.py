@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from reactivex import abc
 
-from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Overflow
+from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Policy
 from ctfy_rx.delivery.culprit import Place, is_for_the_program, raised_at, was_heard_by_nobody
 from ctfy_rx.errors import BufferOverflow, CtfyRxError, StreamClosed
 from ctfy_rx.text.printable import short
@@ -42,20 +42,20 @@ _log = logging.getLogger("ctfy_rx")
 class Strand(Generic[T]):
     """Delivers to `observer` on a daemon thread, in order, until its end or `stop`; `on_done` is called then.
 
-    With ``overflow="block"`` who puts an item in waits for room.
+    With ``policy="block"`` who puts an item in waits for room.
     """
 
     def __init__(
         self,
         observer: abc.ObserverBase[T],
         size: int = DEFAULT_BUFFER,
-        overflow: Overflow = "drop_oldest",
+        policy: Policy = "drop_oldest",
         drops: Drops | None = None,
         on_done: Callable[[], None] = lambda: None,
     ) -> None:
         self.observer = observer
-        self._buffer: Buffer[T] = Buffer(size, overflow, drops)
-        self._blocks = overflow == "block"
+        self._buffer: Buffer[T] = Buffer(size, policy, drops)
+        self._blocks = policy == "block"
         self._on_done = on_done
         self._something_waits = Alarm()
         self._room = Alarm()

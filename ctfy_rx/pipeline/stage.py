@@ -13,7 +13,7 @@ from reactivex.disposable import CompositeDisposable, Disposable
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames
-from ctfy_rx.delivery.buffer import Buffer, Drops, Overflow
+from ctfy_rx.delivery.buffer import Buffer, Drops, Policy
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.backlog import Delivery
@@ -41,7 +41,7 @@ class StageOptions(msgspec.Struct, frozen=True, kw_only=True):
     since: Since = None
     anonymous_ok: bool = False
     buffer: int
-    overflow: Overflow = "drop_oldest"
+    policy: Policy = "drop_oldest"
     backoff: Backoff
     reopens: bool = True  # a connection that has ended is followed by another
 
@@ -77,7 +77,7 @@ class Stage:
             backoff=options.backoff,
             counters=counters,
         )
-        buffer: Buffer[Event[Payload]] = Buffer(options.buffer, options.overflow, owner.drops())
+        buffer: Buffer[Event[Payload]] = Buffer(options.buffer, options.policy, owner.drops())
         self._delivery = Delivery(observer, buffer, counters, tell)
 
     @property

@@ -13,7 +13,7 @@ from ctfy_rx import operators as op
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.credentials import url_and_token, with_environment
 from ctfy_rx.connection.frames import ClientFactory, FramesOptions, Token, frames
-from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Overflow, check_buffer
+from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.pipeline import Pipeline, once
@@ -51,7 +51,7 @@ def events(
     competition: str | None = None,
     anonymous_ok: bool = False,
     buffer: int = DEFAULT_BUFFER,
-    overflow: Overflow = "drop_oldest",
+    policy: Policy = "drop_oldest",
     keep: int = 0,
     **options: Unpack[FramesOptions],
 ) -> EventStream:
@@ -72,7 +72,7 @@ def events(
     `EventStream.cursor` or `Event.cursor` was. `competition` is the id of the one contest to hear: events of
     others are left out, those of none (signals, nodes, accounts) stay. A token
     that hears nothing is refused, or, with `anonymous_ok`, only told of by the status. `buffer` live events
-    wait for slow subscribers, and `overflow` says what becomes of more: ``"drop_oldest"``,
+    wait for slow subscribers, and `policy` says what becomes of more: ``"drop_oldest"``,
     ``"drop_newest"``, or ``"error"``. The last `keep` events, of those that came while somebody was
     subscribed, are kept for `EventStream.recent`.
 
@@ -104,13 +104,13 @@ def events(
     check_since(since)
     if since is not None and log is False:
         raise ConfigurationError("since= reads the activity log: leave log=False away")
-    check_buffer(buffer, overflow)
+    check_buffer(buffer, policy)
     wanted = StageOptions(
         log=log,
         since=since,
         anonymous_ok=anonymous_ok,
         buffer=buffer,
-        overflow=overflow,
+        policy=policy,
         backoff=Backoff(initial=initial, maximum=maximum, factor=factor, jitter=jitter),
         reopens=auto_reconnect,
     )

@@ -17,7 +17,7 @@ from ctfy_rx.catalogue import AchievementUnlocked, FlagCorrect, FlagWrong, Paylo
 from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.contest.streams import ContestStreams
-from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Overflow, check_buffer
+from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.delivery.composed import Composed
 from ctfy_rx.delivery.handling import OnHandlerError, check_on_error, handled
 from ctfy_rx.delivery.iterators import AsyncItems, Items
@@ -420,14 +420,14 @@ class EventStream(ContestStreams[P]):
         """The events that one actor caused. See `operators.by_actor`."""
         return self.derived(self.pipe(op.by_actor(actor_id)))
 
-    def buffered(self, size: int = DEFAULT_BUFFER, overflow: Overflow = "drop_oldest") -> Self:
+    def buffered(self, size: int = DEFAULT_BUFFER, policy: Policy = "drop_oldest") -> Self:
         """These events, each subscriber with a thread and a buffer of its own; the status tells of drops. See
         `operators.buffered`.
 
-        Raises `ConfigurationError` for ``overflow="block"`` on a live stream, whose source cannot wait.
+        Raises `ConfigurationError` for ``policy="block"`` on a live stream, whose source cannot wait.
         """
-        check_buffer(size, overflow, source_can_wait=not self._pipeline.live)
-        return self.derived(self.pipe(op.buffered(size, overflow, make_drops=self._pipeline.drops)))
+        check_buffer(size, policy, source_can_wait=not self._pipeline.live)
+        return self.derived(self.pipe(op.buffered(size, policy, make_drops=self._pipeline.drops)))
 
     @override
     def share(self) -> EventStream[P]:

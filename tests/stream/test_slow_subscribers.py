@@ -84,14 +84,14 @@ def test_the_reader_goes_on_while_the_one_subscriber_is_held(p: Platform):
 
 
 @pytest.mark.parametrize(
-    ("overflow", "left"), [("drop_oldest", [0, *range(90, 100)]), ("drop_newest", list(range(11)))]
+    ("policy", "left"), [("drop_oldest", [0, *range(90, 100)]), ("drop_newest", list(range(11)))]
 )
 def test_what_does_not_fit_is_dropped_by_its_policy_counted_and_told(
-    overflow: Any, left: list[int], p: Platform
+    policy: Any, left: list[int], p: Platform
 ):
     held = Held()
     told: list[ctfy_rx.Dropped] = []
-    with ctfy_rx.events(p.url, buffer=10, overflow=overflow) as stream:
+    with ctfy_rx.events(p.url, buffer=10, policy=policy) as stream:
         stream.status.subscribe(lambda status: isinstance(status, ctfy_rx.Dropped) and told.append(status))
         stream.subscribe(held.on_next)
         until(lambda: p.connections)
@@ -109,7 +109,7 @@ def test_what_does_not_fit_is_dropped_by_its_policy_counted_and_told(
 def test_with_the_policy_error_the_stream_fails_after_what_waits(p: Platform):
     held = Held()
     failures: list[Exception] = []
-    stream = ctfy_rx.events(p.url, buffer=10, overflow="error")
+    stream = ctfy_rx.events(p.url, buffer=10, policy="error")
     stream.subscribe(held.on_next, failures.append)
     until(lambda: p.connections)
     burst(p, 1)
@@ -140,9 +140,9 @@ def test_a_subscriber_may_have_a_buffer_of_its_own(p: Platform):
 
 def test_a_live_stream_cannot_block_one_that_can_wait_can(p: Platform):
     with ctfy_rx.events(p.url) as stream, pytest.raises(ConfigurationError, match="would hold up the socket"):
-        stream.buffered(overflow="block")
+        stream.buffered(policy="block")
     with pytest.raises(ConfigurationError, match="would hold up the socket"):
-        ctfy_rx.events(p.url, overflow="block")
+        ctfy_rx.events(p.url, policy="block")
     events = [ctfy_rx.Event("tick", str(number)) for number in range(20)]
     waiting = ctfy_rx.EventStream.over(reactivex.from_iterable(events))
     assert [event.text for event in waiting.buffered(2, "block")] == [event.text for event in events]
