@@ -63,12 +63,13 @@ def buffered(
                 )
             drops = make_drops() if make_drops is not None else Drops(on_drop)
             strand = Strand(observer, size, policy, drops)
-            subscription = source.subscribe(
-                strand.on_next,
-                lambda error: strand.finish(lambda observer: observer.on_error(error)),
-                lambda: strand.finish(complete),
-                scheduler=scheduler,
-            )
+            with strand.subscribing(source):
+                subscription = source.subscribe(
+                    strand.on_next,
+                    lambda error: strand.finish(lambda observer: observer.on_error(error)),
+                    lambda: strand.finish(complete),
+                    scheduler=scheduler,
+                )
             return CompositeDisposable(Disposable(strand.stop), subscription)
 
         return Observable(subscribe)

@@ -43,6 +43,7 @@ from ctfy_rx.status import Closed, Connecting, Dropped, Open, Status
 from ctfy_rx.threads.consumers import Consumer, who_subscribes
 from ctfy_rx.threads.loops import Drive, LoopScheduler
 from ctfy_rx.threads.process import OPENED_BEFORE_FORK, OwnLock
+from ctfy_rx.threads.turns import after_all
 
 __all__ = ["Kept", "Pipeline", "Source", "Tell", "once"]
 
@@ -112,7 +113,6 @@ class Pipeline(Keeper):
                 key=attrgetter("event"),
                 autoconnect=autoconnect,
                 linger=linger,
-                make_drops=self.drops if live else None,
                 receipts=receipts,
             )
 
@@ -321,14 +321,19 @@ class Pipeline(Keeper):
             # Those whom the end of the connection did not complete: a merge with an interval, say, would go
             # on for ever. The innermost came last and go first: what take_last, say, still holds is
             # delivered.
-            for loop in loops:
-                loop.accept()
             for observer in reversed(tuple(self.subscribers)):
                 complete(observer)
 
+        def complete_the_loops() -> None:
+            for loop in loops:
+                loop.accept()
+            has_ended = after_all(len(loops), complete_the_others)
+            for loop in loops:
+                loop.complete(has_ended)
+
         for loop in loops:
             loop.closed(self)
-        self.events.close(complete_one, then=complete_the_others)
+        self.events.close(complete_one, then=complete_the_loops)
 
     def _open(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None

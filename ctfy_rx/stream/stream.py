@@ -58,8 +58,8 @@ class EventStream(ContestStreams[P]):
     of every stream derived from it, share one. The domain's operators and reactivex's own that keep the item
     give a stream again; the others, and `pipe`, a plain `Observable`.
 
-    Callbacks run where the connection is read: on its thread, or on its event loop if the first to subscribe
-    was asynchronous. One that raises is reported under the logger ``ctfy_rx`` and goes on with the next
+    All callbacks run on one thread, in order, or on the event loop that reads the connection if the first to
+    subscribe was asynchronous. One that takes long is to stand behind `buffered`. One that raises is reported under the logger ``ctfy_rx`` and goes on with the next
     event. A function of an operator that raises ends its subscription: ``on_error`` is called, or else the
     log and the status say so, and `wait` raises it when nobody is left.
     """

@@ -1,12 +1,14 @@
-"""`Turns`: one thing at a time, in the order in which it came, without anybody waiting for another."""
+"""`Turns`: one thing at a time, in the order in which it came, without anybody waiting for another. `after_all`:
+one thing when several others are done."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from threading import Lock
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "after_all"]
 
 
 class Turns:
@@ -35,3 +37,22 @@ class Turns:
                     self._waiting.popleft()()
             finally:
                 self._taken.release()
+
+
+def after_all(number: int, action: Callable[[], None]) -> Callable[[], None]:
+    """What calls `action` once it was called `number` times, from whatever threads. Where there is nothing to
+    wait for, `action` is called now.
+
+    >>> one_is_done = after_all(2, lambda: print("all are"))
+    >>> one_is_done(); one_is_done()
+    all are
+    """
+    done = count(1)
+
+    def one() -> None:
+        if next(done) == number:
+            action()
+
+    if not number:
+        action()
+    return one
