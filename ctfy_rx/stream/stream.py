@@ -59,9 +59,10 @@ class EventStream(ContestStreams[P]):
     give a stream again; the others, and `pipe`, a plain `Observable`.
 
     All callbacks run on one thread, in order, or on the event loop that reads the connection if the first to
-    subscribe was asynchronous. One that takes long is to stand behind `buffered`. One that raises is reported under the logger ``ctfy_rx`` and goes on with the next
-    event. A function of an operator that raises ends its subscription: ``on_error`` is called, or else the
-    log and the status say so, and `wait` raises it when nobody is left.
+    subscribe was asynchronous; what takes long stands behind `buffered`. A callback that raises is reported
+    under the logger ``ctfy_rx`` and goes on with the next event. A function of an operator that raises ends
+    its subscription: ``on_error`` is called, or else the log and the status say so, and `wait` raises it when
+    nobody is left.
     """
 
     def __init__(

@@ -1,5 +1,7 @@
-"""`Turns`: one thing at a time, in the order in which it came, without anybody waiting for another. `after_all`:
-one thing when several others are done."""
+"""`Turns`: one thing at a time, in the order in which it came, without anybody waiting for another.
+
+`after_all`: one thing, when several others are done.
+"""
 
 from __future__ import annotations
 
