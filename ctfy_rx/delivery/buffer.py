@@ -84,7 +84,7 @@ def _warn(total: int) -> None:
 
 class Buffer(Generic[T]):
     """At most `size` items, put in by one thread and taken out by another; neither ever waits, and who takes
-    is woken by others.
+    is woken by others. `dropped` is called with each item that is dropped.
 
     >>> buffer = Buffer(2, drops=Drops(print))
     >>> for item in "abc":
@@ -94,7 +94,13 @@ class Buffer(Generic[T]):
     ('b', 'c', 1)
     """
 
-    def __init__(self, size: int, policy: Policy = "drop_oldest", drops: Drops | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        policy: Policy = "drop_oldest",
+        drops: Drops | None = None,
+        dropped: Callable[[T], object] = lambda _: None,
+    ) -> None:
         check_buffer(size, policy, source_can_wait=True)
         self._size = size
         self._policy = policy
@@ -102,6 +108,7 @@ class Buffer(Generic[T]):
         self.take = self._items.popleft
         """Gives the oldest item. Raises IndexError where there is none."""
         self.drops = drops or Drops(None)
+        self._dropped = dropped
 
     def __len__(self) -> int:
         return len(self._items)
@@ -119,13 +126,16 @@ class Buffer(Generic[T]):
         if self._policy == "error":
             raise BufferOverflow(self._size)
         if self._policy == "drop_newest":
-            self.drops.add()
+            self._drop(item)
         else:
             with suppress(IndexError):  # taken just now
-                self._items.popleft()
-                self.drops.add()
+                self._drop(self._items.popleft())
             self._items.append(item)
         self.drops.tell_now_and_then()
+
+    def _drop(self, item: T) -> None:
+        self.drops.add()
+        self._dropped(item)
 
     def extend(self, items: list[T]) -> None:
         """Take `items` in, as `put` would, one after another."""

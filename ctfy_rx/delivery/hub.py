@@ -160,6 +160,7 @@ class Hub(Generic[T]):
         began = clock()
         for item in items:
             if self._discarded:
+                self._fail()
                 return
             for on_next in self._routes[key(item)]:
                 try:

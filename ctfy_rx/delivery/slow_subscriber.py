@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Policy
 from ctfy_rx.delivery.culprit import Place, is_for_the_program, raised_at, was_heard_by_nobody
+from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.errors import BufferOverflow, CtfyRxError, StreamClosed
 from ctfy_rx.text.printable import short
 from ctfy_rx.threads.consumers import Consumer
@@ -55,10 +56,12 @@ class Strand(Consumer, Generic[T]):
         size: int = DEFAULT_BUFFER,
         policy: Policy = "drop_oldest",
         drops: Drops | None = None,
+        receipts: Receipts | None = None,
     ) -> None:
         super().__init__()
         self._observer = observer
-        self._buffer: Buffer[T] = Buffer(size, policy, drops)
+        self._receipts = receipts or Receipts()
+        self._buffer: Buffer[_Kept[T]] = Buffer(size, policy, drops, _fail)
         self._blocks = policy == "block"
         self._something_waits = Alarm()
         self._room = Alarm()
@@ -75,12 +78,14 @@ class Strand(Consumer, Generic[T]):
         """Deliver `item`, when its turn comes."""
         while self._blocks and self._buffer.is_full and not self._stopped:
             self._room.wait()
+        kept = _Kept(item, self._receipts.taken())
         if self._refuses:
-            self._discarded += 1
+            self._discard(kept)
             return
         try:
-            self._buffer.put(item)
+            self._buffer.put(kept)
         except BufferOverflow as error:
+            _fail(kept)
             failure = error  # the name of an except clause is gone after it
             self.finish(lambda observer: observer.on_error(failure))
         self._something_waits.set()
@@ -122,8 +127,13 @@ class Strand(Consumer, Generic[T]):
 
     def _forget(self) -> None:
         while forgotten := self._buffer.take_several(_MANY):
-            self._discarded += len(forgotten)
+            for kept in forgotten:
+                self._discard(kept)
         self._room.set()
+
+    def _discard(self, kept: _Kept[T]) -> None:
+        self._discarded += 1
+        _fail(kept)
 
     def _run(self) -> None:
         try:
@@ -149,14 +159,29 @@ class Strand(Consumer, Generic[T]):
 
     def _deliver_one(self) -> None:
         try:
-            item = self._buffer.take()
+            kept = self._buffer.take()
         except IndexError:  # discarded just now
             return
         self._room.set()
         if self._refuses:
-            self._discarded += 1
+            self._discard(kept)
+        elif kept.receipt is None:
+            deliver(self._observer, kept.item)
         else:
-            deliver(self._observer, item)
+            self._receipts.deliver(kept.receipt, lambda: deliver(self._observer, kept.item))
+            kept.receipt.done()
+
+
+class _Kept(NamedTuple, Generic[T]):
+    """An item that waits, with its receipt."""
+
+    item: T
+    receipt: Receipt | None
+
+
+def _fail(kept: _Kept[Any]) -> None:
+    if kept.receipt is not None:
+        kept.receipt.done(failed=True)
 
 
 def deliver(observer: abc.ObserverBase[T], item: T) -> None:

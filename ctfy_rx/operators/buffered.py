@@ -11,6 +11,7 @@ from reactivex.disposable import CompositeDisposable, Disposable
 from ctfy_rx.connection.frames import loop_of
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Drops, OnDrop, Policy, check_buffer
 from ctfy_rx.delivery.hub import complete
+from ctfy_rx.delivery.receipts import receipts_of
 from ctfy_rx.delivery.slow_subscriber import Strand
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.loops import running_loop
@@ -62,7 +63,7 @@ def buffered(
                     "buffered() delivers on a thread: on an event loop write `async for`, which has a buffer"
                 )
             drops = make_drops() if make_drops is not None else Drops(on_drop)
-            strand = Strand(observer, size, policy, drops)
+            strand = Strand(observer, size, policy, drops, receipts_of(source))
             with strand.subscribing(source):
                 subscription = source.subscribe(
                     strand.on_next,

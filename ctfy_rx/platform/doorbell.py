@@ -23,7 +23,7 @@ from ctfy_rx.errors import HttpError, LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Ledger
 from ctfy_rx.platform.questions import Identity, Log, identify
-from ctfy_rx.platform.since import Since, beginning
+from ctfy_rx.platform.since import Place, beginning
 from ctfy_rx.reconnect import Backoff, is_transient
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Gap, Late, Open, Status
@@ -74,7 +74,7 @@ class Doorbell:
         self,
         *,
         log: LogOption = "auto",
-        since: Since = None,
+        since: Place = None,
         anonymous_ok: bool = False,
         tell: Callable[[Status], None],
         reopen: Callable[[], None],

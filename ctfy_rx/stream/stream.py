@@ -106,13 +106,9 @@ class EventStream(ContestStreams[P]):
                 tell(status)
 
             if callable(source):
-                return source(noted).do_action(given)
+                return source(noted)
             noted(Open())
-            return source.do_action(given)
-
-        def given(event: Event) -> None:
-            if event.cursor is not None:
-                pipeline.cursor = lambda: event.cursor
+            return source
 
         pipeline = Pipeline(
             name,
@@ -157,18 +153,20 @@ class EventStream(ContestStreams[P]):
 
     @property
     def cursor(self) -> str | None:
-        """What to give to ``events(since=...)`` in order to go on after the last event of the log that was
-        delivered; None while there is none, or where the log is not read.
+        """What to give to ``events(since=...)`` in order to go on after the last event of the log that every
+        present subscriber has returned from; None while there is none, or where the log is not read.
 
-        An app that must neither repeat nor miss an event keeps `Event.cursor` with what it made of the event:
-        a subscriber with a buffer of its own, such as a ``for`` loop, is behind the stream.
+        A ``for`` loop has returned from an event when it asks for the next, so in its body this is the cursor
+        of the event before. What waits in a buffer when the stream is closed is not counted, what a buffer
+        has dropped is. Of operators that hold events back (``debounce``, ``observe_on``) nothing is known:
+        there, and where an app must repeat none, keep `Event.cursor` with what you made of the event.
         """
         return self._pipeline.cursor()
 
     @property
     def receipts(self) -> Receipts | None:
-        """Where whoever keeps an event for later, as a ``for`` loop does, finds its receipt; None where the
-        source does not acknowledge."""
+        """Where whoever keeps an event for later, as a ``for`` loop does, finds its receipt; None for a
+        cold stream."""
         return self._pipeline.receipts
 
     @property

@@ -9,6 +9,7 @@ import pytest
 from reactivex import Observer
 
 from ctfy_rx.delivery.hub import SLOW, Hub
+from ctfy_rx.delivery.receipts import Receipt, Receipts
 
 
 class Clock:
@@ -81,6 +82,17 @@ def test_who_has_left_when_it_returns_is_not_named(caplog: pytest.LogCaptureFixt
     hub.add(observer)
     hub.on_next("a")
     assert warnings(caplog) == []
+
+
+def test_what_is_discarded_nobody_is_done_with():
+    settled: list[bool] = []
+    receipts = Receipts()
+    hub: Hub[str] = Hub(receipts)
+    hub.add(Observer())
+    for _ in range(2):
+        receipts.deliver(Receipt(settled.append), lambda: hub.on_next("a"))
+        hub.discard()
+    assert settled == [True, False]
 
 
 async def test_on_an_event_loop_the_advice_is_another(caplog: pytest.LogCaptureFixture):

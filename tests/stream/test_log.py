@@ -143,8 +143,11 @@ def test_log_false_hears_everything_live(p: Platform, listen: Listen):
         lambda _: timedelta(hours=1),
         lambda rows: rows[0].timestamp,
         lambda rows: f"{int(rows[0].id) - 1}@{rows[0].timestamp.isoformat()}",
+        lambda rows: ctfy_rx.Event(
+            "x", "{}", cursor=f"{int(rows[0].id) - 1}@{rows[0].timestamp.isoformat()}"
+        ),
     ],
-    ids=["start", "seconds", "timedelta", "datetime", "cursor"],
+    ids=["start", "seconds", "timedelta", "datetime", "cursor", "event"],
 )
 def test_since_begins_earlier(since: Callable[[Any], Any], p: Platform, listen: Listen):
     for challenge in range(3):
@@ -169,12 +172,13 @@ def test_an_app_that_goes_on_from_the_cursor_of_an_event_repeats_and_misses_none
     for _ in range(5):
         p.wrong(team=0, challenge=0)
     until(lambda: len(first.ids) == 5)
-    kept = first.events[[event.log_id for event in first.events].index(first.ids[2])].cursor
+    third_row = first.events[[event.log_id for event in first.events].index(first.ids[2])]
+    fifth_row = first.events[[event.log_id for event in first.events].index(first.ids[4])]
+    until(lambda: first.stream.cursor == fifth_row.cursor)
     first.stream.close()
-    assert first.stream.cursor is not None
     for _ in range(3):
         p.wrong(team=0, challenge=0)
-    second = listen(p.url, token=p.admin_token, since=kept)
+    second = listen(p.url, token=p.admin_token, since=third_row)
     third = listen(p.url, token=p.admin_token, since=first.stream.cursor)
     until(lambda: len(second.ids) >= 5 and len(third.ids) >= 3)
     assert first.ids[:3] + second.ids == ids(p) == first.ids + third.ids
@@ -250,7 +254,9 @@ def test_since_and_log_false_contradict_each_other(p: Platform):
         ctfy_rx.events(p.url, since="start", log=False)
 
 
-@pytest.mark.parametrize("since", ["yesterday", -1, float("nan"), timedelta(-1), b"start", object()])
+@pytest.mark.parametrize(
+    "since", [ctfy_rx.Event("tick", "{}"), "yesterday", -1, float("nan"), timedelta(-1), b"start", object()]
+)
 def test_what_is_no_beginning_is_refused(since: Any, p: Platform):
     with pytest.raises(ConfigurationError):
         ctfy_rx.events(p.url, since=since)
