@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
 
@@ -16,7 +17,7 @@ from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConfigurationError, LogUnavailable, TokenRefused
 
 from ..support.threads import started
-from ..support.waiting import until
+from ..support.waiting import PATIENCE, until
 
 
 class Log:
@@ -215,6 +216,16 @@ def test_the_status_tells_who_we_are(p: Platform, listen: Listen):
     assert str(log.stream.status.current) == f"connected as {p.players[0].name}"
 
 
+def test_without_a_token_the_status_tells_that_only_signals_come(p: Platform, listen: Listen):
+    log = listen(p.url)
+    assert str(log.stream.status.current) == "connected; nobody: signals only"
+
+
+def test_a_player_who_is_an_admin_is_called_so(p: Platform, listen: Listen):
+    log = listen(p.url, token=p.admin_token)
+    assert str(log.stream.status.current).endswith(" (admin)")
+
+
 @pytest.mark.parametrize("token", ["pt_unknown", "fine-grained"])
 def test_a_token_that_hears_nothing_is_refused(token: str, p: Platform, listen: Listen):
     token = p.fine_grained_token() if token == "fine-grained" else token
@@ -225,11 +236,45 @@ def test_a_token_that_hears_nothing_is_refused(token: str, p: Platform, listen: 
     assert p.opened == 0
 
 
+class Reluctant:
+    """Makes clients that wait before they ask who we are, once they are told to."""
+
+    def __init__(self) -> None:
+        self.waits = False
+        self.asked = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self) -> httpx.Client:
+        return httpx.Client(event_hooks={"request": [self._hold]})
+
+    def _hold(self, request: httpx.Request) -> None:
+        if self.waits and request.url.path == "/api/v1/me":
+            self.asked.set()
+            assert self.go.wait(PATIENCE)
+
+
+def test_while_the_platform_does_not_say_who_we_are_a_connection_opens_again_and_is_heard(p: Platform):
+    clients, heard = Reluctant(), list[str]()
+    with ctfy_rx.events(
+        p.url, token=p.admin_token, client_factory=clients, initial=0.02, maximum=0.1
+    ) as stream:
+        stream.subscribe(lambda event: heard.append(event.event))
+        until(lambda: isinstance(stream.status.current, ctfy_rx.Open))
+        clients.waits = True
+        p.drop_connections()
+        assert clients.asked.wait(PATIENCE)
+        until(lambda: p.connections)
+        p.announce("hello")
+        until(lambda: "announcement_created" in heard)
+        assert not clients.go.is_set()
+        clients.go.set()
+
+
 @pytest.mark.parametrize("token", ["pt_unknown", "fine-grained"])
 def test_anonymous_ok_goes_on_and_says_so(token: str, p: Platform, listen: Listen):
     token = p.fine_grained_token() if token == "fine-grained" else token
     log = listen(p.url, token=token, anonymous_ok=True)
-    assert str(log.stream.status.current).startswith("connected anonymously, signals only: ")
+    assert str(log.stream.status.current).startswith("connected; nobody: signals only (")
     p.announce("hello")
     until(lambda: "announcement_created" in log.names("live"))
 
