@@ -96,7 +96,7 @@ def soak(url: str, total: int, *, log: bool) -> None:
         since="start" if log else None,
         initial=0.0,
         reset_after=0.0,
-        overflow="error",
+        policy="error",
         buffer=1_000_000,
     )
     course = Course(total, stream)

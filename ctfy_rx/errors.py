@@ -170,7 +170,7 @@ class BufferOverflow(CtfyRxError):
     def __init__(self, size: int) -> None:
         super().__init__(
             f"{size} items wait for a consumer that is too slow: make it faster, raise buffer=, "
-            "or let it drop some with overflow='drop_oldest'"
+            "or let it drop some with policy='drop_oldest'"
         )
         self.size = size
 

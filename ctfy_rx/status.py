@@ -58,19 +58,23 @@ class Connecting(Status, frozen=True):
 
 class Open(Status, frozen=True):
     """The server answered with an event stream. `who` is the name of the token's owner, "" where nobody was
-    asked; `refused` says why the stream is an anonymous one, which hears signals only.
+    asked. As `nobody` a platform sends signals only; `refused` says why, where a token was given.
 
-    >>> print(Open("root (admin)"))
+    >>> print(Open("root (admin)")); print(Open(nobody=True))
     connected as root (admin)
+    connected; nobody: signals only
     """
 
     who: str = ""
+    nobody: bool = False
     refused: Exception | None = None
     state: ClassVar[str] = "open"
 
     def __str__(self) -> str:
         if self.refused is not None:
-            return f"connected anonymously, signals only: {_reason(self.refused)}"
+            return f"connected; nobody: signals only ({_reason(self.refused)})"
+        if self.nobody:
+            return "connected; nobody: signals only"
         return f"connected as {self.who}" if self.who else "connected"
 
 

@@ -15,7 +15,7 @@ from ctfy_rx.cli.filters import NAMED, Selection, selection
 from ctfy_rx.cli.relaying import Place
 from ctfy_rx.cli.template import Template
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.platform.since import Since, check_since
+from ctfy_rx.platform.since import Since, checked
 
 __all__ = [
     "Age",
@@ -78,7 +78,7 @@ def _when(text: str) -> When:
         if unit in _UNITS and number:
             return When(float(number) * _UNITS[unit])
         if text == "start" or "@" in text:
-            check_since(text)
+            checked(text)
             return When(text)
         return When(datetime.fromisoformat(text))
     except ValueError:

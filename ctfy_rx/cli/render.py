@@ -77,8 +77,10 @@ def as_status(status: Status, address: str) -> Text | None:
     match status:
         case Idle() | Connecting() | Closed():
             return None
-        case Open(who, None):
+        case Open(who, refused=None, nobody=False):
             return Text(plain(f"connected to {address}{f' as {who}' if who else ''}"), "green")
+        case Open(refused=None):
+            return Text(plain(f"connected to {address}; nobody: signals only"), "yellow")
         case Waiting(delay, cause, _):
             return Text(
                 plain(f"reconnecting in {_round(delay)} s: {cause or 'the server ended the connection'}"),

@@ -284,6 +284,12 @@ class Frames(Observable[Frame]):
             return None
         return Root(url, token, request.connect_timeout, request.idle_timeout)
 
+    def shows_no_token(self, client: Any, session: Session) -> bool:
+        """Whether `client` goes to a platform as nobody in this attempt; `root` was asked before."""
+        request, token_in_url = self._request_of(client)
+        shown = session.token or token_in_url or request.has_credentials(client)
+        return not shown and api_root(request.url) is not None
+
     def _prepare(self, session: Session, client: Any) -> tuple[EventRequest, Secrets]:
         request, token_in_url = self._request_of(client)
         asked, session.token = session.token, UNASKED

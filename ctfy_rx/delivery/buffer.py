@@ -11,14 +11,14 @@ from typing import Generic, Literal, TypeVar, get_args
 from ctfy_rx.delivery.culprit import is_for_the_program
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
 
-__all__ = ["DEFAULT_BUFFER", "Buffer", "Drops", "OnDrop", "Overflow", "check_buffer"]
+__all__ = ["DEFAULT_BUFFER", "Buffer", "Drops", "OnDrop", "Policy", "check_buffer"]
 
 T = TypeVar("T")
 
 DEFAULT_BUFFER = 65_536
 """How many items wait for a slow consumer."""
 
-Overflow = Literal["drop_oldest", "drop_newest", "error", "block"]
+Policy = Literal["drop_oldest", "drop_newest", "error", "block"]
 """What becomes of an item for which there is no room: it takes the place of the oldest, it is dropped itself,
 it ends the subscription with `BufferOverflow`, or its source waits for room, if it can."""
 
@@ -27,15 +27,15 @@ OnDrop = Callable[[int], None]
 _log = logging.getLogger("ctfy_rx")
 
 
-def check_buffer(size: int, overflow: str = "drop_oldest", *, source_can_wait: bool = False) -> None:
+def check_buffer(size: int, policy: str = "drop_oldest", *, source_can_wait: bool = False) -> None:
     """Raise `ConfigurationError` for a buffer that cannot be."""
     if size < 1:
         raise ConfigurationError(f"buffer must be 1 or more items, not {size}")
-    if overflow not in get_args(Overflow):
-        raise ConfigurationError(f"overflow must be one of {', '.join(get_args(Overflow))}")
-    if overflow == "block" and not source_can_wait:
+    if policy not in get_args(Policy):
+        raise ConfigurationError(f"policy must be one of {', '.join(get_args(Policy))}")
+    if policy == "block" and not source_can_wait:
         raise ConfigurationError(
-            'overflow="block" would hold up the socket, and the platform drops what nobody reads: '
+            'policy="block" would hold up the socket, and the platform drops what nobody reads: '
             "choose drop_oldest, drop_newest or error"
         )
 
@@ -84,7 +84,7 @@ def _warn(total: int) -> None:
 
 class Buffer(Generic[T]):
     """At most `size` items, put in by one thread and taken out by another; neither ever waits, and who takes
-    is woken by others.
+    is woken by others. `dropped` is called with each item that is dropped.
 
     >>> buffer = Buffer(2, drops=Drops(print))
     >>> for item in "abc":
@@ -94,14 +94,21 @@ class Buffer(Generic[T]):
     ('b', 'c', 1)
     """
 
-    def __init__(self, size: int, overflow: Overflow = "drop_oldest", drops: Drops | None = None) -> None:
-        check_buffer(size, overflow, source_can_wait=True)
+    def __init__(
+        self,
+        size: int,
+        policy: Policy = "drop_oldest",
+        drops: Drops | None = None,
+        dropped: Callable[[T], object] = lambda _: None,
+    ) -> None:
+        check_buffer(size, policy, source_can_wait=True)
         self._size = size
-        self._overflow = overflow
+        self._policy = policy
         self._items: deque[T] = deque()
         self.take = self._items.popleft
         """Gives the oldest item. Raises IndexError where there is none."""
         self.drops = drops or Drops(None)
+        self._dropped = dropped
 
     def __len__(self) -> int:
         return len(self._items)
@@ -116,16 +123,19 @@ class Buffer(Generic[T]):
         if len(self._items) < self._size:
             self._items.append(item)
             return
-        if self._overflow == "error":
+        if self._policy == "error":
             raise BufferOverflow(self._size)
-        if self._overflow == "drop_newest":
-            self.drops.add()
+        if self._policy == "drop_newest":
+            self._drop(item)
         else:
             with suppress(IndexError):  # taken just now
-                self._items.popleft()
-                self.drops.add()
+                self._drop(self._items.popleft())
             self._items.append(item)
         self.drops.tell_now_and_then()
+
+    def _drop(self, item: T) -> None:
+        self.drops.add()
+        self._dropped(item)
 
     def extend(self, items: list[T]) -> None:
         """Take `items` in, as `put` would, one after another."""

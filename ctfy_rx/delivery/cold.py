@@ -14,6 +14,7 @@ from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.slow_subscriber import End, end, report
 from ctfy_rx.stats import Counters
 from ctfy_rx.threads.process import OwnLock, this_process
+from ctfy_rx.threads.turns import after_all
 
 __all__ = ["Cold"]
 
@@ -75,21 +76,10 @@ class Cold(Guarded[T]):
         """Everybody is told, after the item in delivery, that it completes, and then `then` is called."""
         with self._state:
             solos, self._solos = tuple(self._solos), {}
-        left = len(solos)
-
-        def ended() -> None:
-            nonlocal left
-            with self._state:
-                left -= 1
-                is_last = left == 0
-            if is_last:
-                then()
-
+        ended = after_all(len(solos), then)
         for solo in solos:
             solo.connection.dispose()
             solo.end(tell, ended)
-        if not solos:
-            then()
 
     def _forget(self, solo: _Solo[T]) -> None:
         with self._state:

@@ -13,6 +13,7 @@ from reactivex.disposable import Disposable
 from typing_extensions import override
 
 from ctfy_rx.delivery.guard import UNATTENDED, Guard, Keeper
+from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.threads.loops import refuse_coroutine_functions
 
 __all__ = ["Composed", "Guarded"]
@@ -72,6 +73,11 @@ class Guarded(Observable[T]):
     @override
     def __iadd__(self, other: Observable[Any]) -> Observable[Any]:
         return self + other
+
+    @property
+    def receipts(self) -> Receipts | None:
+        """Where whoever keeps an item for later, as a ``for`` loop does, finds its receipt."""
+        return self._keeper.receipts
 
     def for_operator(self) -> Guarded[T]:
         """The same for an operator to subscribe to: what its functions raise is the end of its items."""

@@ -32,6 +32,7 @@ from ctfy_rx.delivery.culprit import (
     raised_at,
     was_heard_by_nobody,
 )
+from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import Failure, as_exception, report, report_end
 
 __all__ = ["UNATTENDED", "Guard", "Keeper"]
@@ -41,6 +42,8 @@ _NOTHING: Final = object()
 
 class Keeper:
     """Hears what becomes of the subscribers of a source; this one tells the log."""
+
+    receipts: Receipts | None = None  # of the events that they are given
 
     def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
         """A callback raised `error` on `item`; raises it where it is meant for the program."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from threading import RLock
 from time import perf_counter
@@ -10,10 +11,11 @@ from typing import Any, Generic, TypeVar
 from reactivex import abc
 from reactivex.disposable import SerialDisposable, SingleAssignmentDisposable
 
-from ctfy_rx.delivery.buffer import Drops
+from ctfy_rx.delivery.culprit import calling_place
 from ctfy_rx.delivery.interests import NOBODY, Member, Members, Routes, Wants, all_alike
 from ctfy_rx.delivery.receipts import Receipts
-from ctfy_rx.delivery.slow_subscriber import End, Strand, end, report
+from ctfy_rx.delivery.slow_subscriber import End, end, report
+from ctfy_rx.text.printable import short
 from ctfy_rx.threads.loops import running_loop
 from ctfy_rx.threads.process import this_process
 from ctfy_rx.threads.turns import InTurn
@@ -22,9 +24,13 @@ __all__ = ["SLOW", "Hub", "complete"]
 
 T = TypeVar("T")
 
-SLOW = 0.1
-"""Once an item took longer than this, in seconds, a subscriber that does gets a thread and a buffer of its
-own."""
+SLOW = 1.0
+"""A subscriber that takes longer for an item, in seconds, is named once in the log."""
+
+_LONGEST = 200
+_ON_A_LOOP = "it blocks its event loop: let asyncio.to_thread() do what takes long"
+_ON_A_THREAD = "all others of its stream wait meanwhile: stream.buffered() gives it a thread of its own"
+_log = logging.getLogger("ctfy_rx")
 
 
 class Hub(Generic[T]):
@@ -36,16 +42,16 @@ class Hub(Generic[T]):
     out of a callback, waits for its end and is delivered by whoever delivers. What came together, as
     `on_batch`, is given item by item as well, so that streams that are merged keep the order of their source.
 
-    With `make_drops`, which makes what counts drops, a subscriber that turns out to be slow on a thread has
-    a `Strand` in its place from then on. On an event loop it cannot: who blocks there blocks the loop. The
-    receipt of an item on which a subscriber raises fails, where there are `receipts`.
+    The receipt of an item on which a subscriber raises fails, where there are `receipts`. One that takes
+    longer than `SLOW`, by a `clock` that counts seconds, is named in the log, with what to do about it.
     """
 
     def __init__(
         self,
-        make_drops: Callable[[], Drops] | None = None,
         receipts: Receipts | None = None,
         key: Callable[[T], Hashable] = all_alike,
+        *,
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
         # Replaced, never changed, so that delivery needs no copy.
         self.members: Members[T] = ()
@@ -58,24 +64,19 @@ class Hub(Generic[T]):
         self._opened = False
         self._process = this_process()
         self._discarded = False
-        self._seeks_slow = False
-        self._make_drops = make_drops
+        self._clock = clock
         self._receipts = receipts
-        self._strands: list[Strand[T]] = []  # that have not ended
-        self._when_quiet: list[Callable[[], None]] = []
         self._membership = RLock()
         self._in_turn: InTurn[Iterator[T] | _End] = InTurn(self._deliver)
 
     def add(self, observer: abc.ObserverBase[T], wants: Wants | None = None) -> None:
         """Deliver to `observer` from the next item on, only what it `wants`."""
-        self._replace(lambda members: (*members, Member(observer, wants)))
+        member = Member(observer, wants, calling_place())
+        self._replace(lambda members: (*members, member))
 
     def remove(self, observer: abc.ObserverBase[T]) -> None:
         """Deliver to `observer` no more."""
-        self._replace(lambda members: tuple(each for each in members if not each.is_of(observer)))
-        for strand in tuple(self._strands):
-            if strand.observer is observer:
-                strand.stop()
+        self._replace(lambda members: tuple(each for each in members if each.observer is not observer))
 
     def wants(self, key: Hashable) -> bool:
         """Whether anybody wants the items of `key`."""
@@ -114,19 +115,8 @@ class Hub(Generic[T]):
         self._in_turn.take(_End(tell, then))
 
     def discard(self) -> None:
-        """Forget what waits, here and for slow subscribers."""
+        """Forget what waits."""
         self._discarded = True
-        for strand in tuple(self._strands):
-            strand.discard()
-
-    def when_quiet(self, action: Callable[[], None]) -> None:
-        """Call `action` when no slow subscriber is left that has yet to end: now, or later on its thread."""
-        with self._membership:
-            quiet = not self._strands
-            if not quiet:
-                self._when_quiet.append(action)
-        if quiet:
-            action()
 
     def _replace(self, change: Callable[[Members[T]], Members[T]]) -> None:
         # Under the lock nothing is made, so that no garbage collection there lets a forgotten iterator leave,
@@ -134,7 +124,7 @@ class Hub(Generic[T]):
         while True:
             before = self.members
             after = change(before)
-            routes = Routes(after, self._on_next_of) if after else NOBODY
+            routes = Routes(after) if after else NOBODY
             with self._membership:
                 if self.members is before:
                     self.members, self._routes = after, routes
@@ -151,10 +141,12 @@ class Hub(Generic[T]):
             raise
 
     def _give_each(self, items: Iterator[T]) -> None:
-        # Nothing is called here but the subscribers, and the clock once: what is costs each item each time.
-        key, began = self._key, perf_counter()
+        # Nothing is called here but the subscribers and the clock: what is costs each item each time.
+        key, clock = self._key, self._clock
+        began = clock()
         for item in items:
             if self._discarded:
+                self._fail()
                 return
             for on_next in self._routes[key(item)]:
                 try:
@@ -162,68 +154,31 @@ class Hub(Generic[T]):
                 except BaseException as error:  # noqa: BLE001 - what is not for the program is reported
                     self._fail()
                     report(error, item)
-            ended = perf_counter()
-            if ended - began > SLOW and not self._seeks_slow:
-                self._seek_slow()
-            began = ended
+                ended = clock()
+                if ended - began > SLOW:
+                    self._name_slow(on_next, item, ended - began)
+                began = ended
 
-    def _on_next_of(self, observer: abc.ObserverBase[T] | Strand[T]) -> Callable[[T], None]:
-        """What gives it an item, by the clock once a slow one is sought."""
-        on_next = observer.on_next
-        if not self._seeks_slow or isinstance(observer, Strand):
-            return on_next
-
-        def timed(item: T) -> None:
-            began = perf_counter()
-            try:
-                on_next(item)
-            finally:
-                if perf_counter() - began > SLOW:
-                    self._isolate(observer)
-
-        return timed
-
-    def _seek_slow(self) -> None:
-        self._seeks_slow = self._make_drops is not None and running_loop() is None
-        if self._seeks_slow:
-            self._replace(lambda members: members)  # the same ones, by the clock
+    def _name_slow(self, on_next: Callable[[T], None], item: T, took: float) -> None:
+        for member in self.members:
+            if member.is_fed_by(on_next) and not member.is_known_as_slow:
+                member.is_known_as_slow = True
+                advice = _ON_A_THREAD if running_loop() is None else _ON_A_LOOP
+                given, place = short(repr(item), _LONGEST), member.place
+                at = "" if place is None else f", subscribed at {place}"
+                _log.warning("a subscriber took %.1f s for %s%s; %s", took, given, at, advice)
 
     def _fail(self) -> None:
         receipt = self._receipts.current if self._receipts is not None else None
         if receipt is not None:
             receipt.fail()
 
-    def _isolate(self, slow: abc.ObserverBase[T]) -> None:
-        member = next((each for each in self.members if each.observer is slow), None)
-        if self._make_drops is None or member is None:  # it left meanwhile
-            return
-        strand: Strand[T] = Strand(slow, drops=self._make_drops(), on_done=lambda: self._ended(strand))
-        isolated = Member(strand, member.chooses)
-        with self._membership:
-            self._strands.append(strand)
-        self._replace(lambda members: tuple(isolated if each is member else each for each in members))
-        if isolated not in self.members:  # it left meanwhile
-            strand.stop()
-
-    def _ended(self, strand: Strand[T]) -> None:
-        actions = none = list[Callable[[], None]]()  # made before the lock is taken
-        with self._membership:
-            self._strands.remove(strand)
-            if not self._strands:
-                actions, self._when_quiet = self._when_quiet, none
-        for action in actions:
-            action()
-
     def _end(self, last: _End) -> None:
         members = self.members
         self._replace(lambda _: ())
         for member in members:
-            observer = member.observer
-            if isinstance(observer, Strand):
-                observer.finish(last.tell)
-            else:
-                end(observer, last.tell)
-        self.when_quiet(last.then)
+            end(member.observer, last.tell)
+        last.then()
 
 
 class _End:

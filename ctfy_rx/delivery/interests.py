@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from reactivex import abc
 
-from ctfy_rx.delivery.slow_subscriber import Strand, report
+from ctfy_rx.delivery.culprit import Place
+from ctfy_rx.delivery.slow_subscriber import report
 
 __all__ = ["NOBODY", "Member", "Members", "Routes", "Wants", "all_alike"]
 
@@ -24,16 +25,17 @@ def all_alike(_: object) -> None:
     """The one key of all items where nobody chooses among them."""
 
 
-class Member(msgspec.Struct, Generic[T], frozen=True, eq=False):
-    """A subscriber, or the strand in its place, and how it chooses; None: it wants all."""
+class Member(msgspec.Struct, Generic[T], eq=False):
+    """A subscriber, how it chooses (None: it wants all), and the line at which it was subscribed."""
 
-    observer: abc.ObserverBase[T] | Strand[T]
+    observer: abc.ObserverBase[T]
     chooses: Wants | None = None
+    place: Place | None = None
+    is_known_as_slow: bool = False
 
-    def is_of(self, observer: abc.ObserverBase[T]) -> bool:
-        """Whether it is that subscriber."""
-        own = self.observer
-        return (own.observer if isinstance(own, Strand) else own) is observer
+    def is_fed_by(self, on_next: Callable[[T], None]) -> bool:
+        """Whether that is what gives it an item."""
+        return self.observer.on_next == on_next
 
     def wants(self, key: Hashable) -> bool:
         """Whether it wants the items of `key`."""
@@ -48,27 +50,25 @@ Members = tuple[Member[T], ...]
 
 
 class Routes(dict[Hashable, tuple[Callable[[Any], None], ...]]):
-    """Whom to give the items of a key, by `on_next_of` each member; found out when the key first comes.
+    """What gives the items of a key to whom; found out when the key first comes.
 
     >>> from reactivex import Observer
     >>> members = Member(Observer(print)), Member(Observer(print), {"flag_correct"}.__contains__)
-    >>> routes = Routes(members, lambda observer: observer.on_next)
+    >>> routes = Routes(members)
     >>> len(routes["flag_correct"]), len(routes["flag_wrong"])
     (2, 1)
     """
 
-    def __init__(self, members: Members[Any], on_next_of: Callable[[Any], Callable[[Any], None]]) -> None:
+    def __init__(self, members: Members[Any]) -> None:
         super().__init__()
         self._members = members
-        self._on_next_of = on_next_of
 
     def __missing__(self, key: Hashable) -> tuple[Callable[[Any], None], ...]:
-        wanting = (each for each in self._members if each.wants(key))
-        on_nexts = tuple(self._on_next_of(each.observer) for each in wanting)
+        on_nexts = tuple(each.observer.on_next for each in self._members if each.wants(key))
         if len(self) < _MOST_KEYS:
             self[key] = on_nexts
         return on_nexts
 
 
-NOBODY = Routes((), lambda observer: observer.on_next)
+NOBODY = Routes(())
 """Where nobody is subscribed."""

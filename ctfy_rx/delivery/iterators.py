@@ -17,7 +17,7 @@ from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignme
 
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Drops, OnDrop
 from ctfy_rx.delivery.mailboxes import End, Mailbox, Queue
-from ctfy_rx.delivery.receipts import Held, Receipts
+from ctfy_rx.delivery.receipts import Held, receipts_of
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.threads.loops import LoopScheduler, running_loop
 from ctfy_rx.threads.process import OPENED_BEFORE_FORK, this_process
@@ -87,7 +87,7 @@ class Items(Iterator[T]):
         self._process = this_process()
         self._closed = False
         self._drops = drops or Drops(on_drop)
-        self._queue: Queue[T] = Queue(buffer, self._drops, _held(source), waits=waits)
+        self._queue: Queue[T] = Queue(buffer, self._drops, Held(receipts_of(source)), waits=waits)
         queue = self._queue
         with queue.subscribing(source):
             subscription = source.subscribe(queue.put, queue.end, queue.end)
@@ -173,7 +173,7 @@ class AsyncItems(AsyncIterator[T]):
                 "an asynchronous iterator needs a running event loop: use it in a coroutine"
             )
         self._drops = drops or Drops(on_drop)
-        mailbox = self._mailbox = Mailbox[T](loop, buffer, self._drops, _held(source))
+        mailbox = self._mailbox = Mailbox[T](loop, buffer, self._drops, Held(receipts_of(source)))
         put = mailbox.put_all if waits else mailbox.put
         with mailbox.subscribing(source):
             subscription = source.subscribe(
@@ -224,9 +224,3 @@ class AsyncItems(AsyncIterator[T]):
     @property
     def _is_of_the_parent(self) -> bool:
         return self._process is not this_process()
-
-
-def _held(source: object) -> Held:
-    """What a source that acknowledges is told of: a loop is done with an item when it asks for the next."""
-    receipts = getattr(source, "receipts", None)
-    return Held(receipts if isinstance(receipts, Receipts) else None)

@@ -150,6 +150,7 @@ class Queue(_Waiting, Generic[T]):
         self._closed = True
         if self._room is not None:
             self._room.end()
+        self.held.close()
 
     def take(self) -> T | End:
         """Block until there is an item, or the end. Raises `ConfigurationError` on an event loop that would

@@ -1,5 +1,5 @@
 """Who keeps an event for later says when it is done with it, so that its source can acknowledge it then, and
-give it once more where somebody failed."""
+give it once more where somebody failed; and so that a stream knows how far all who hear it are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-__all__ = ["Held", "Receipt", "Receipts"]
+from ctfy_rx.threads.turns import Turns
+
+__all__ = ["Held", "Progress", "Receipt", "Receipts", "receipts_of"]
 
 
 class Receipt:
@@ -26,7 +28,7 @@ class Receipt:
         self._settled = settled
         self._takers = 0
         self._failed = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a garbage collection inside may close a forgotten loop
 
     def take(self) -> Self:
         """One more has to be done with the event."""
@@ -62,15 +64,69 @@ class Receipts:
     def deliver(self, receipt: Receipt, give: Callable[[], None]) -> None:
         """Call `give`, which delivers the event of `receipt`; that is one who is done when it returns."""
         receipt.take()
-        self._delivering.receipt = receipt
+        around, self._delivering.receipt = self.current, receipt
         try:
             give()
         except BaseException:
             receipt.fail()
             raise
         finally:
-            self._delivering.receipt = None
+            self._delivering.receipt = around
             receipt.done()
+
+    def taken(self) -> Receipt | None:
+        """That receipt, taken: who asks keeps the event for later."""
+        current = self.current
+        return None if current is None else current.take()
+
+
+class Progress:
+    """Up to which of the cursors that events came with, one after another, everybody is done.
+
+    What was discarded because the stream `is_closed` nobody is done with. `receipts` tell who has the event.
+
+    >>> receipts = Receipts()
+    >>> progress = Progress(receipts)
+    >>> progress.deliver("a", lambda: print(progress.cursor)); progress.cursor
+    None
+    'a'
+    """
+
+    def __init__(self, receipts: Receipts, is_closed: Callable[[], bool] = lambda: False) -> None:
+        self.cursor: str | None = None
+        self._receipts = receipts
+        self._is_closed = is_closed
+        self._pending: deque[_Place] = deque()
+        self._turns = Turns()  # a garbage collection inside may close a forgotten loop
+
+    def deliver(self, cursor: str, give: Callable[[], None]) -> None:
+        """Call `give`, which delivers the event of `cursor`."""
+        place = _Place(cursor)
+        self._pending.append(place)
+        around = self._receipts.taken()
+
+        def settled(well: bool) -> None:
+            if well or not self._is_closed():
+                place.is_passed = True
+                self._turns.take(self._go_on)
+            if around is not None:
+                around.done(failed=not well)
+
+        self._receipts.deliver(Receipt(settled), give)
+
+    def _go_on(self) -> None:
+        while self._pending and self._pending[0].is_passed:
+            self.cursor = self._pending.popleft().cursor
+
+
+class _Place:
+    """Where an event stood; it is passed when everybody is done with it."""
+
+    __slots__ = ("cursor", "is_passed")
+
+    def __init__(self, cursor: str) -> None:
+        self.cursor = cursor
+        self.is_passed = False
 
 
 class Held:
@@ -79,14 +135,13 @@ class Held:
 
     def __init__(self, receipts: Receipts | None) -> None:
         self._receipts = receipts
-        self._waiting: deque[Receipt] = deque()
+        self._waiting: deque[Receipt | None] = deque()  # None: that of an event that nobody waits for
         self._taken: Receipt | None = None
 
     def put(self) -> None:
         """The event in delivery goes into the buffer."""
-        current = self._receipts.current if self._receipts is not None else None
-        if current is not None:
-            self._waiting.append(current.take())
+        if self._receipts is not None:
+            self._waiting.append(self._receipts.taken())
 
     def refuse(self) -> None:
         """The event in delivery does not go into the buffer."""
@@ -97,7 +152,7 @@ class Held:
     def drop(self) -> None:
         """The oldest leaves the buffer unread."""
         if self._waiting:
-            self._waiting.popleft().done(failed=True)
+            _fail(self._waiting.popleft())
 
     def take(self) -> None:
         """The oldest is taken out."""
@@ -119,4 +174,15 @@ class Held:
         """All leave the buffer unread."""
         with suppress(IndexError):  # there are no more
             while True:
-                self._waiting.popleft().done(failed=True)
+                _fail(self._waiting.popleft())
+
+
+def _fail(receipt: Receipt | None) -> None:
+    if receipt is not None:
+        receipt.done(failed=True)
+
+
+def receipts_of(source: object) -> Receipts | None:
+    """Those of a stream, and of what is made of it; None of anything else."""
+    receipts = getattr(source, "receipts", None)
+    return receipts if isinstance(receipts, Receipts) else None

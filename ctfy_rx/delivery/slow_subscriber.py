@@ -8,11 +8,15 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from reactivex import abc
+from typing_extensions import override
 
-from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Overflow
+from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Policy
 from ctfy_rx.delivery.culprit import Place, is_for_the_program, raised_at, was_heard_by_nobody
+from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.errors import BufferOverflow, CtfyRxError, StreamClosed
 from ctfy_rx.text.printable import short
+from ctfy_rx.threads.consumers import Consumer
+from ctfy_rx.threads.process import OwnLock
 from ctfy_rx.threads.waiting import Alarm
 
 __all__ = [
@@ -34,42 +38,54 @@ T = TypeVar("T")
 End = Callable[[abc.ObserverBase[Any]], None]
 """Tells an observer its end."""
 
+_MANY = 1024
 _LONGEST = 300
 _LONGEST_ITEM = 500
 _log = logging.getLogger("ctfy_rx")
 
 
-class Strand(Generic[T]):
-    """Delivers to `observer` on a daemon thread, in order, until its end or `stop`; `on_done` is called then.
+class Strand(Consumer, Generic[T]):
+    """Delivers to `observer` on a daemon thread, in order, until its end or `stop`.
 
-    With ``overflow="block"`` who puts an item in waits for room.
+    With ``policy="block"`` who puts an item in waits for room.
     """
 
     def __init__(
         self,
         observer: abc.ObserverBase[T],
         size: int = DEFAULT_BUFFER,
-        overflow: Overflow = "drop_oldest",
+        policy: Policy = "drop_oldest",
         drops: Drops | None = None,
-        on_done: Callable[[], None] = lambda: None,
+        receipts: Receipts | None = None,
     ) -> None:
-        self.observer = observer
-        self._buffer: Buffer[T] = Buffer(size, overflow, drops)
-        self._blocks = overflow == "block"
-        self._on_done = on_done
+        super().__init__()
+        self._observer = observer
+        self._receipts = receipts or Receipts()
+        self._buffer: Buffer[_Kept[T]] = Buffer(size, policy, drops, _fail)
+        self._blocks = policy == "block"
         self._something_waits = Alarm()
         self._room = Alarm()
         self._end: End | None = None
         self._stopped = False
+        self._refuses = False
+        self._discarded = 0
+        self._when_done = OwnLock()
+        self._done = False
+        self._then: list[Callable[[], None]] = []
         threading.Thread(target=self._run, name="ctfy_rx slow subscriber", daemon=True).start()
 
     def on_next(self, item: T) -> None:
         """Deliver `item`, when its turn comes."""
         while self._blocks and self._buffer.is_full and not self._stopped:
             self._room.wait()
+        kept = _Kept(item, self._receipts.taken())
+        if self._refuses:
+            self._discard(kept)
+            return
         try:
-            self._buffer.put(item)
+            self._buffer.put(kept)
         except BufferOverflow as error:
+            _fail(kept)
             failure = error  # the name of an except clause is gone after it
             self.finish(lambda observer: observer.on_error(failure))
         self._something_waits.set()
@@ -79,43 +95,93 @@ class Strand(Generic[T]):
         self._end = self._end or end
         self._something_waits.set()
 
+    @override
     def discard(self) -> None:
-        """Forget what waits."""
-        self._buffer.clear()
-        self._room.set()
+        self._refuses = True
+        self._forget()
+
+    @override
+    def accept(self) -> None:
+        if not self._refuses:
+            return
+        self._forget()  # once more: a thread may just have put something in
+        self._refuses, discarded, self._discarded = False, self._discarded, 0
+        if discarded:
+            _log.info("%d items that waited for a slow subscriber were discarded", discarded)
+
+    @override
+    def complete(self, then: Callable[[], None]) -> None:
+        self.finish(lambda observer: observer.on_completed())
+        with self._when_done:
+            has_ended = self._done or self._stopped
+            if not has_ended:
+                self._then.append(then)
+        if has_ended:
+            then()
 
     def stop(self) -> None:
         """Deliver nothing more, not even an end; returns at once."""
         self._stopped = True
-        self.discard()
+        self._forget()
         self._something_waits.set()
+
+    def _forget(self) -> None:
+        while forgotten := self._buffer.take_several(_MANY):
+            for kept in forgotten:
+                self._discard(kept)
+        self._room.set()
+
+    def _discard(self, kept: _Kept[T]) -> None:
+        self._discarded += 1
+        _fail(kept)
 
     def _run(self) -> None:
         try:
             self._deliver_all()
         except BaseException as error:  # noqa: BLE001 - it ends this thread, and nobody would hear of it
             refusal = refused_exit(error, "subscriber's")
-            end(self.observer, lambda observer: observer.on_error(refusal))
+            end(self._observer, lambda observer: observer.on_error(refusal))
         self._buffer.drops.tell()
-        self._on_done()
+        with self._when_done:
+            self._done = True
+        for then in self._then:  # nobody adds any more
+            then()
 
     def _deliver_all(self) -> None:
         while not self._stopped:
             if self._buffer:
                 self._deliver_one()
             elif self._end is not None:
-                end(self.observer, self._end)
+                end(self._observer, self._end)
                 break
             else:
                 self._something_waits.wait()
 
     def _deliver_one(self) -> None:
         try:
-            item = self._buffer.take()
+            kept = self._buffer.take()
         except IndexError:  # discarded just now
             return
         self._room.set()
-        deliver(self.observer, item)
+        if self._refuses:
+            self._discard(kept)
+        elif kept.receipt is None:
+            deliver(self._observer, kept.item)
+        else:
+            self._receipts.deliver(kept.receipt, lambda: deliver(self._observer, kept.item))
+            kept.receipt.done()
+
+
+class _Kept(NamedTuple, Generic[T]):
+    """An item that waits, with its receipt."""
+
+    item: T
+    receipt: Receipt | None
+
+
+def _fail(kept: _Kept[Any]) -> None:
+    if kept.receipt is not None:
+        kept.receipt.done(failed=True)
 
 
 def deliver(observer: abc.ObserverBase[T], item: T) -> None:

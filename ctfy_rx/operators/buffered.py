@@ -9,8 +9,9 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from ctfy_rx.connection.frames import loop_of
-from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Drops, OnDrop, Overflow, check_buffer
+from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Drops, OnDrop, Policy, check_buffer
 from ctfy_rx.delivery.hub import complete
+from ctfy_rx.delivery.receipts import receipts_of
 from ctfy_rx.delivery.slow_subscriber import Strand
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.loops import running_loop
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 def buffered(
     size: int = DEFAULT_BUFFER,
-    overflow: Overflow = "drop_oldest",
+    policy: Policy = "drop_oldest",
     *,
     on_drop: OnDrop | None = None,
     make_drops: Callable[[], Drops] | None = None,
@@ -35,7 +36,7 @@ def buffered(
                     buffered(2)
         subscriber  --aaaaaddddddeeeeee-----|    b and c were dropped
 
-    `overflow` is what becomes of an item for which there is no room: it takes the place of the oldest
+    `policy` is what becomes of an item for which there is no room: it takes the place of the oldest
     (``"drop_oldest"``), is dropped itself (``"drop_newest"``), fails the subscription with `BufferOverflow`
     after what waits (``"error"``), or has the source wait (``"block"``), which is for sources that can: a
     recording, a message queue, never a socket. `on_drop` is called with the running total, now and then;
@@ -45,13 +46,13 @@ def buffered(
 
     >>> import reactivex, threading
     >>> done = threading.Event()
-    >>> slow = reactivex.of(1, 2, 3).pipe(buffered(overflow="block"))
+    >>> slow = reactivex.of(1, 2, 3).pipe(buffered(policy="block"))
     >>> _ = slow.subscribe(print, on_completed=done.set); _ = done.wait(5)
     1
     2
     3
     """
-    check_buffer(size, overflow, source_can_wait=True)
+    check_buffer(size, policy, source_can_wait=True)
 
     def apply(source: Observable[T]) -> Observable[T]:
         def subscribe(
@@ -62,13 +63,14 @@ def buffered(
                     "buffered() delivers on a thread: on an event loop write `async for`, which has a buffer"
                 )
             drops = make_drops() if make_drops is not None else Drops(on_drop)
-            strand = Strand(observer, size, overflow, drops)
-            subscription = source.subscribe(
-                strand.on_next,
-                lambda error: strand.finish(lambda observer: observer.on_error(error)),
-                lambda: strand.finish(complete),
-                scheduler=scheduler,
-            )
+            strand = Strand(observer, size, policy, drops, receipts_of(source))
+            with strand.subscribing(source):
+                subscription = source.subscribe(
+                    strand.on_next,
+                    lambda error: strand.finish(lambda observer: observer.on_error(error)),
+                    lambda: strand.finish(complete),
+                    scheduler=scheduler,
+                )
             return CompositeDisposable(Disposable(strand.stop), subscription)
 
         return Observable(subscribe)

@@ -9,10 +9,11 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from reactivex import Observable, abc, compose
 from reactivex.disposable import CompositeDisposable, Disposable
 
+from ctfy_rx.delivery.receipts import receipts_of
 from ctfy_rx.event import Event
 from ctfy_rx.operators.share import share
 from ctfy_rx.recording.lines import Header
-from ctfy_rx.recording.recorder import EVERY, Recorder, receipts_of
+from ctfy_rx.recording.recorder import EVERY, Recorder
 
 __all__ = ["record"]
 

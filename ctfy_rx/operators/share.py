@@ -15,7 +15,6 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 from reactivex.scheduler import TimeoutScheduler
 
-from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.composed import Guarded
 from ctfy_rx.delivery.hub import Hub, complete
 from ctfy_rx.delivery.interests import Wants, all_alike
@@ -72,12 +71,10 @@ class Shared(Guarded[T]):
         linger: float = 0.0,
         scheduler: abc.SchedulerBase | None = None,
         autoconnect: bool = True,
-        make_drops: Callable[[], Drops] | None = None,
         receipts: Receipts | None = None,
     ) -> None:
         super().__init__()
         self._receipts = receipts
-        self._make_drops = make_drops
         self._source: Observable[Any] = source
         self._batches = batches  # what the source gives is given on one by one
         self._key = key
@@ -86,7 +83,7 @@ class Shared(Guarded[T]):
         self._autoconnect = autoconnect
         self._state = OwnLock()  # reentrant: a garbage collection inside may dispose a forgotten iterator
         self._hub: Hub[T] | None = None
-        self._former: Hub[T] = Hub()  # its slow subscribers may not have ended yet
+        self._former: Hub[T] = Hub()  # an item of it may be in delivery still
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -148,12 +145,12 @@ class Shared(Guarded[T]):
 
     def close(self, tell: End = complete, *, then: Callable[[], None] = lambda: None) -> None:
         """Close the source; everybody who is subscribed is told, after the item in delivery, that it
-        completes, and then `then` is called. What waits for slow subscribers is forgotten."""
+        completes, and then `then` is called."""
         with self._state:
             former, hub, self._hub = self._former, self._hub, None
         former.discard()
 
-        def after_the_former() -> None:  # an item of it may be in delivery still
+        def after_the_former() -> None:
             former.finish(tell, then=then)
 
         if hub is None:
@@ -174,7 +171,7 @@ class Shared(Guarded[T]):
 
     def _current_hub(self) -> Hub[T]:
         if self._hub is None:
-            self._hub = Hub(self._make_drops, self._receipts, self._key)
+            self._hub = Hub(self._receipts, self._key)
         return self._hub
 
     def _open(self, hub: Hub[T]) -> None:

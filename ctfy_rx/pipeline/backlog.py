@@ -2,7 +2,8 @@
 
 Live events wait in a bounded buffer, and what does not fit is dropped by its policy and counted. What comes
 from the log waits by itself: the log can wait to be read, so nothing of it is ever dropped. Live events are
-given on in batches, those of the log one by one: the cursor is exact while any of them is delivered.
+given on in batches, those of the log one by one: the cursor is exact while any of them is delivered, and
+stands still until everybody who was given it is done with it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from reactivex import abc
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.delivery.buffer import Buffer
+from ctfy_rx.delivery.receipts import Progress
 from ctfy_rx.event import Event
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Lagging, Status
@@ -38,11 +40,12 @@ class Delivery:
         buffer: Buffer[Event[Payload]],
         counters: Counters,
         tell: Callable[[Status], None],
+        progress: Progress,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.wake: Callable[[], None] = lambda: None
-        self.cursor: str | None = None
+        self._progress = progress
         self._observer = observer
         self._live = buffer
         self._logged: deque[Event[Payload]] = deque()
@@ -94,8 +97,7 @@ class Delivery:
         if self._stopped:
             return False
         if self._logged:
-            self._give([self._logged[0]])
-            self._delivered()
+            self._give_logged()
         elif live := self._live.take_several(_BATCH):
             self._give(live)
         else:
@@ -124,8 +126,10 @@ class Delivery:
             self._lag_told = now
             self._tell(Lagging(lag))
 
-    def _delivered(self) -> None:
-        self.cursor = self._logged.popleft().cursor
+    def _give_logged(self) -> None:
+        event = self._logged[0]
+        self._progress.deliver(event.cursor or "", lambda: self._give([event]))
+        self._logged.popleft()
         if not self._logged and self._given is not None:
             given, self._given = self._given, None
             given()

@@ -24,7 +24,7 @@ from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.cold import Cold
 from ctfy_rx.delivery.guard import Keeper
 from ctfy_rx.delivery.hub import complete
-from ctfy_rx.delivery.receipts import Receipts
+from ctfy_rx.delivery.receipts import Progress, Receipts
 from ctfy_rx.delivery.slow_subscriber import Failure, report_unheard_end
 from ctfy_rx.delivery.status_feed import StatusFeed, StatusSubject, failed
 from ctfy_rx.delivery.subscribers import Subscribers
@@ -43,6 +43,7 @@ from ctfy_rx.status import Closed, Connecting, Dropped, Open, Status
 from ctfy_rx.threads.consumers import Consumer, who_subscribes
 from ctfy_rx.threads.loops import Drive, LoopScheduler
 from ctfy_rx.threads.process import OPENED_BEFORE_FORK, OwnLock
+from ctfy_rx.threads.turns import after_all
 
 __all__ = ["Kept", "Pipeline", "Source", "Tell", "once"]
 
@@ -83,13 +84,16 @@ class Pipeline(Keeper):
         self.name = name
         self.platform = platform  # where to ask, None for events from elsewhere
         self.competition = competition  # the one contest that the stream is narrowed to
-        self.receipts = receipts  # of a source that acknowledges what it has given
+        # Those of a source that acknowledges, else ours. A cold stream may give a million events, and is
+        # read from its start, so nobody needs to know how far all are.
+        self.receipts = receipts if cold else receipts or Receipts()
+        self._progress = Progress(self.receipts or Receipts(), lambda: self.closed)
         self.drive = Drive()  # of the opening that was the last
         self._status = StatusSubject()
         self._status.feed.subscribe(logbook(name))
         self._left: StatusSubject | None = None  # in a forked child, instead
         self.counters = Counters()
-        self.cursor: Callable[[], str | None] = lambda: None
+        self.cursor: Callable[[], str | None] = lambda: self._progress.cursor
         self.header: Callable[[], Header] = lambda: Header.now(name)
         self.identity: Callable[[], Identity | None] = lambda: None
         self.names: Any = None  # what `ContestStreams.names` keeps here
@@ -112,8 +116,7 @@ class Pipeline(Keeper):
                 key=attrgetter("event"),
                 autoconnect=autoconnect,
                 linger=linger,
-                make_drops=self.drops if live else None,
-                receipts=receipts,
+                receipts=self.receipts,
             )
 
     def __repr__(self) -> str:
@@ -325,14 +328,19 @@ class Pipeline(Keeper):
             # Those whom the end of the connection did not complete: a merge with an interval, say, would go
             # on for ever. The innermost came last and go first: what take_last, say, still holds is
             # delivered.
-            for loop in loops:
-                loop.accept()
             for observer in reversed(tuple(self.subscribers)):
                 complete(observer)
 
+        def complete_the_loops() -> None:
+            for loop in loops:
+                loop.accept()
+            has_ended = after_all(len(loops), complete_the_others)
+            for loop in loops:
+                loop.complete(has_ended)
+
         for loop in loops:
             loop.closed(self)
-        self.events.close(complete_one, then=complete_the_others)
+        self.events.close(complete_one, then=complete_the_loops)
 
     def _open(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
@@ -375,23 +383,33 @@ class Pipeline(Keeper):
 
     def _taken(self, give: Callable[[Any], None]) -> Callable[[Any], None]:
         """`give`, with what is done before to each event, or to each batch of a live source."""
-        kept, counters, counts = self.kept, self.counters, not self.cold  # which counts by itself
+        kept, counters, progress = self.kept, self.counters, self._progress
 
         def batch(events: Iterator[Event[Payload]]) -> None:
             for event in events:
                 if self.closed:
+                    self._fail_receipt()
                     return
                 kept.append(event)
                 give((event,))
 
         def one(event: Event[Payload]) -> None:
-            counters.events += counts
+            counters.events += 1
+            kept.append(event)
+            if event.cursor is None:
+                give(event)
+            else:
+                progress.deliver(event.cursor, lambda: give(event))
+
+        def alone(event: Event[Payload]) -> None:
             kept.append(event)
             give(event)
+            if event.cursor is not None:
+                progress.cursor = event.cursor
 
-        if kept.maxlen:
-            return batch if self.live else one
-        return give if self.live or self.cold else one
+        if self.live:  # it tells its cursor itself
+            return batch if kept.maxlen else give
+        return alone if self.cold else one  # a cold one is counted by itself
 
 
 def once(source: Resumable, on_status: Callable[[Status], None]) -> Observable[list[Frame]]:

@@ -13,14 +13,15 @@ from reactivex.disposable import CompositeDisposable, Disposable
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames
-from ctfy_rx.delivery.buffer import Buffer, Drops, Overflow
+from ctfy_rx.delivery.buffer import Buffer, Drops, Policy
+from ctfy_rx.delivery.receipts import Progress, Receipts
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.backlog import Delivery
 from ctfy_rx.pipeline.workers import LoopWorkers, ThreadWorkers
 from ctfy_rx.platform.doorbell import Doorbell, LogOption
 from ctfy_rx.platform.questions import Identity
-from ctfy_rx.platform.since import Since
+from ctfy_rx.platform.since import Place
 from ctfy_rx.reconnect import Backoff, Session
 from ctfy_rx.sse import Frame
 from ctfy_rx.stats import Counters
@@ -38,10 +39,10 @@ class StageOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a stream reads the log, and how much may wait for its subscribers."""
 
     log: LogOption = "auto"
-    since: Since = None
+    since: Place = None
     anonymous_ok: bool = False
     buffer: int
-    overflow: Overflow = "drop_oldest"
+    policy: Policy = "drop_oldest"
     backoff: Backoff
     reopens: bool = True  # a connection that has ended is followed by another
 
@@ -77,13 +78,14 @@ class Stage:
             backoff=options.backoff,
             counters=counters,
         )
-        buffer: Buffer[Event[Payload]] = Buffer(options.buffer, options.overflow, owner.drops())
-        self._delivery = Delivery(observer, buffer, counters, tell)
+        buffer: Buffer[Event[Payload]] = Buffer(options.buffer, options.policy, owner.drops())
+        self._progress = Progress(owner.receipts or Receipts(), lambda: owner.closed)
+        self._delivery = Delivery(observer, buffer, counters, tell, self._progress)
 
     @property
     def cursor(self) -> str | None:
-        """What to give to ``since=`` to go on after the last event of the log that was delivered."""
-        return self._delivery.cursor or self._doorbell.start
+        """What to give to ``since=`` to go on after the last event of the log that all are done with."""
+        return self._progress.cursor or self._doorbell.start
 
     @property
     def identity(self) -> Identity | None:
@@ -169,6 +171,8 @@ class Owner(Protocol):
 
     counters: Counters
     drive: Drive  # of the opening that begins
+    receipts: Receipts | None
+    closed: bool
     cursor: Callable[[], str | None]
     identity: Callable[[], Identity | None]
 

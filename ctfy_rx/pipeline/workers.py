@@ -50,7 +50,7 @@ class ThreadWorkers:
         before = self._rest
         root = self._source.root(client, self._session)
         if root is None:
-            self._doorbell.nobody()
+            self._doorbell.nobody(anonymous=self._source.shows_no_token(client, self._session))
             return
         self._rest = rest = ThreadRest(self._source.client(asynchronous=False), root)
         if before is not None:
@@ -61,7 +61,7 @@ class ThreadWorkers:
         if not self._reads:
             self._reads = True
             _start(self._read, "ctfy_rx log reader")
-        rest.ask(self._doorbell.before_open())
+        rest.ask(self._doorbell.before_open(root.token))
 
     def end(self, error: Exception | None) -> None:
         """The connection has ended for good: deliver what waits and what the log still holds, then end."""
@@ -153,7 +153,7 @@ class LoopWorkers:
         before = self._rest
         root = self._source.root(client, self._session)
         if root is None:
-            self._doorbell.nobody()
+            self._doorbell.nobody(anonymous=self._source.shows_no_token(client, self._session))
             return
         self._rest = rest = LoopRest(self._source.client(asynchronous=True), root)
         if self._task is None:
@@ -162,7 +162,7 @@ class LoopWorkers:
             )
         if before is not None:
             await before.aclose()
-        await rest.ask(self._doorbell.before_open())
+        await rest.ask(self._doorbell.before_open(root.token))
 
     def end(self, error: Exception | None) -> None:
         """As that of `ThreadWorkers`."""

@@ -23,7 +23,7 @@ from ctfy_rx.errors import HttpError, LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Ledger
 from ctfy_rx.platform.questions import Identity, Log, identify
-from ctfy_rx.platform.since import Since, beginning
+from ctfy_rx.platform.since import Place, beginning
 from ctfy_rx.reconnect import Backoff, is_transient
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Gap, Late, Open, Status
@@ -74,7 +74,7 @@ class Doorbell:
         self,
         *,
         log: LogOption = "auto",
-        since: Since = None,
+        since: Place = None,
         anonymous_ok: bool = False,
         tell: Callable[[Status], None],
         reopen: Callable[[], None],
@@ -94,7 +94,10 @@ class Doorbell:
         self._random = random
         self._backoff = backoff or Backoff(random=random)
         self._identity: Identity | None = None
+        self._sure_of: str | None = None  # the token of which all is known that an opening needs
+        self._asks_beside = False
         self._refused: TokenRefused | None = None
+        self._anonymous = False
         self._log: Log | None = None
         self._ledger: Ledger | None = None
         self.start: str | None = None  # as `since`: where the log begins for us
@@ -107,27 +110,37 @@ class Doorbell:
 
     # Before a connection opens
 
-    def nobody(self) -> None:
-        """There is no token to ask with, or no platform to ask: frames are all that there is.
+    def nobody(self, *, anonymous: bool = False) -> None:
+        """There is no token to ask with, or no platform to ask: frames are all that there is, and signals all
+        that a platform sends to the `anonymous`.
 
         Raises `LogUnavailable` where the log was asked for.
         """
         if self._needs_log:
             raise LogUnavailable(_REFUSED_WITHOUT, status=0)
-        self._identity = self._log = self._refused = None
+        self._identity = self._log = self._refused = self._sure_of = None
+        self._anonymous = anonymous
 
-    def before_open(self) -> Steps[None]:
-        """Who are we, and where does the log end, so that nothing is missed until the connection is open.
+    def before_open(self, token: str = "") -> Steps[None]:
+        """Who does `token` make us, and where does the log end, so that nothing is missed until the
+        connection is open. Once that is known it is asked beside the connection, and holds up nothing.
 
         Raises `TokenRefused` and `LogUnavailable`; while the platform is in trouble, what it answers, unless
         it has said before who we are.
         """
+        self._asks_beside = self._sure_of == token
+        if not self._asks_beside:
+            yield from self._ask_before_open()
+            if self._identity is not None and (self._log is not None or self._option is False):
+                self._sure_of = token
+
+    def _ask_before_open(self) -> Steps[None]:
         try:
             identity = yield from identify()
         except TokenRefused as error:
             if not self._anonymous_ok or self._needs_log:
                 raise
-            self.nobody()
+            self.nobody(anonymous=True)
             self._refused = error
             return
         except Exception:
@@ -138,7 +151,7 @@ class Doorbell:
         if identity is None:
             self.nobody()
             return
-        self._identity, self._refused = identity, None
+        self._identity, self._refused, self._anonymous = identity, None, False
         if self._option is not False:
             yield from self._begin(Log(identity))
 
@@ -192,9 +205,11 @@ class Doorbell:
         match status:
             case Open():
                 self._not_before = max(self._not_before, self._clock() + _SPREAD * self._random())
+                if self._asks_beside:
+                    self._ask_at = self._not_before
                 self.ring()
                 who = str(self._identity) if self._identity is not None else ""
-                return Open(who=who, refused=self._refused)
+                return Open(who=who, nobody=self._anonymous, refused=self._refused)
             case Gap(seconds):
                 return Gap(seconds, logged=self._log is not None)
             case _:
@@ -226,10 +241,10 @@ class Doorbell:
             due = min(self._read_at(), self._ask_at)
             if due > now:
                 yield Wait(due - now)
-            elif self._ask_at <= now:
-                yield from self._ask_who()
-            else:
+            elif self._read_at() <= now:
                 yield from self._read_rows()
+            else:
+                yield from self._ask_who()
         if self._rung and self._failures == 0:
             yield from self._read_rows()
 
@@ -266,7 +281,7 @@ class Doorbell:
             return
         self._tell(Late(delay, error))
         if not is_transient(error):
-            self._reopen()  # the token is refused, perhaps: what is asked before the opening decides
+            self._doubt()  # the token is refused, perhaps
 
     def _ask_who(self) -> Generator[Effect, Any, None]:
         self._ask_at = math.inf
@@ -276,7 +291,12 @@ class Doorbell:
             if is_transient(error):
                 self._ask_soon()
             else:
-                self._reopen()
+                self._doubt()
             return
-        if isinstance(identity, Identity) and self._identity and identity.teams != self._identity.teams:
-            self._reopen()  # "the set of teams is fixed when the stream opens"
+        if identity not in (None, self._identity):
+            self._doubt()  # "the set of teams is fixed when the stream opens"
+
+    def _doubt(self) -> None:
+        """Open the connection anew, and ask before that."""
+        self._sure_of = None
+        self._reopen()

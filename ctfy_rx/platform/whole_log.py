@@ -14,7 +14,7 @@ from ctfy_rx.errors import CtfyRxError, LogUnavailable
 from ctfy_rx.event import Event
 from ctfy_rx.platform.asking import asked
 from ctfy_rx.platform.questions import Log, identify, version
-from ctfy_rx.platform.since import Moment, Since, beginning, moment
+from ctfy_rx.platform.since import Moment, Place, beginning, moment
 from ctfy_rx.reconnect import Session
 
 __all__ = ["logged", "logged_now", "version_of"]
@@ -26,7 +26,7 @@ _REFUSED = "to read the activity log, history() needs the URL of a platform and 
 Observer = abc.ObserverBase[Event[Payload]]
 
 
-def logged(source: Frames, since: Since, until: Moment | None = None) -> Observable[Event[Payload]]:
+def logged(source: Frames, since: Place, until: Moment | None = None) -> Observable[Event[Payload]]:
     """The rows of the log that the token of `source` may read, for each subscription anew."""
 
     answers = asked(source, lambda: _rows(since, until), refused_without_token=_REFUSED)
@@ -46,7 +46,7 @@ def logged(source: Frames, since: Since, until: Moment | None = None) -> Observa
     return Observable(subscribe)
 
 
-def logged_now(source: Frames, since: Since) -> list[Event[Payload]]:
+def logged_now(source: Frames, since: Place) -> list[Event[Payload]]:
     """The same, read on this thread. Raises what the log cannot be read for."""
     rest = _blocking(source)
     try:
@@ -83,7 +83,7 @@ def _blocking(source: Frames, *, patience: float | None = None) -> ThreadRest:
     return ThreadRest(client, root)
 
 
-def _rows(since: Since, until: Moment | None) -> Steps[list[Event[Payload]]]:
+def _rows(since: Place, until: Moment | None) -> Steps[list[Event[Payload]]]:
     identity = yield from identify()
     if identity is None:
         raise LogUnavailable("this server is no platform with an activity log: check the URL", status=0)

@@ -25,7 +25,7 @@ from ctfy_rx.recording.writer import Tape
 from ctfy_rx.threads.process import this_process
 from ctfy_rx.threads.waiting import Alarm, wait_for
 
-__all__ = ["EVERY", "Earlier", "Recorder", "receipts_of"]
+__all__ = ["EVERY", "Earlier", "Recorder"]
 
 EVERY = 1.0
 """How many seconds events wait before they are written, at most."""
@@ -76,7 +76,7 @@ class Recorder:
         self._on_failure = on_failure
         self._buffer: Buffer[Event[Any]] = Buffer(DEFAULT_BUFFER, "error")
         self._held = Held(receipts)
-        self._many = _MANY if receipts is None else _MANY_UNSETTLED
+        self._many = _MANY_UNSETTLED if waits and receipts is not None else _MANY
         self._work = Alarm()
         self._room = Alarm()
         self._finishes = False
@@ -255,9 +255,3 @@ class Recorder:
         if (event.log_id, event.logged) in self._written:
             return False
         return self._after.is_before(event.log_id, event.logged or 0.0)
-
-
-def receipts_of(source: object) -> Receipts | None:
-    """Those of a source that acknowledges what its subscribers are done with."""
-    receipts = getattr(source, "receipts", None)
-    return receipts if isinstance(receipts, Receipts) else None

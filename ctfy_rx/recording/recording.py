@@ -11,9 +11,10 @@ from typing import Any, Self
 from reactivex import Observable
 from reactivex.disposable import SingleAssignmentDisposable
 
+from ctfy_rx.delivery.receipts import receipts_of
 from ctfy_rx.event import Event
 from ctfy_rx.recording.lines import Header
-from ctfy_rx.recording.recorder import Earlier, Recorder, receipts_of
+from ctfy_rx.recording.recorder import Earlier, Recorder
 from ctfy_rx.threads.consumers import Consumer
 
 __all__ = ["Recording", "begun"]

@@ -15,7 +15,7 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import named
 from ctfy_rx.pipeline.pipeline import Tell
-from ctfy_rx.platform.since import Since, check_since
+from ctfy_rx.platform.since import Since, checked
 from ctfy_rx.reconnect import Backoff
 from ctfy_rx.relay.broker import DEFAULT_URL, Broker
 from ctfy_rx.relay.journal import STREAM
@@ -149,8 +149,8 @@ def _start(since: Since, sequence: int | None) -> Start:
                 "sequence= is that of the first message, 1 or more, and goes without since="
             )
         return sequence
-    check_since(since)
-    match since:
+    begins = checked(since)
+    match begins:
         case None:
             return None
         case "start":
@@ -161,8 +161,8 @@ def _start(since: Since, sequence: int | None) -> Start:
                 "durable="
             )
         case datetime():
-            return since.astimezone(UTC)
+            return begins.astimezone(UTC)
         case timedelta():
-            return datetime.now(UTC) - since
+            return datetime.now(UTC) - begins
         case _:
-            return datetime.now(UTC) - timedelta(seconds=since)
+            return datetime.now(UTC) - timedelta(seconds=begins)

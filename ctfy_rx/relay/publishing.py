@@ -24,7 +24,7 @@ from ctfy_rx.catalogue import Payload
 from ctfy_rx.delivery.status_feed import StatusFeed, StatusSubject
 from ctfy_rx.errors import ConfigurationError, CtfyRxError
 from ctfy_rx.event import Event
-from ctfy_rx.platform.since import Since, check_since
+from ctfy_rx.platform.since import Since, checked
 from ctfy_rx.reconnect import Backoff
 from ctfy_rx.relay.broker import Broker, Connection
 from ctfy_rx.relay.intake import Intake
@@ -95,7 +95,7 @@ class Relay:
         nats: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        check_since(since)
+        since = checked(since)
         if not isinstance(since, str) and since is not None:
             raise ConfigurationError('since= of a relay is "start", a cursor, or None for now')
         options = {"log": True, "initial": initial, "maximum": maximum} | options

@@ -14,13 +14,13 @@ from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.clients import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
 from ctfy_rx.connection.frames import FramesOptions, frames
-from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Overflow, check_buffer
+from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.pipeline import Pipeline, once
 from ctfy_rx.pipeline.stage import Resumable, StageOptions, staged
 from ctfy_rx.platform.doorbell import LogOption
-from ctfy_rx.platform.since import Since, check_since
+from ctfy_rx.platform.since import Since, checked
 from ctfy_rx.platform.whole_log import logged_now, version_of
 from ctfy_rx.reconnect import Backoff, is_transient
 from ctfy_rx.recording.lines import Header
@@ -52,7 +52,7 @@ def events(
     competition: str | None = None,
     anonymous_ok: bool = False,
     buffer: int = DEFAULT_BUFFER,
-    overflow: Overflow = "drop_oldest",
+    policy: Policy = "drop_oldest",
     keep: int = 0,
     **options: Unpack[FramesOptions],
 ) -> EventStream:
@@ -69,13 +69,13 @@ def events(
     Where the token may read the platform's activity log, each event that it holds comes from there, once and
     in order, also those of the time before a reconnect; all other events come live. `log` False: all of them
     live; True: fail with `LogUnavailable` rather than that. `since` begins earlier than now: ``"start"`` of
-    the log, a datetime (a naive one is local time), a timedelta or seconds before now, or what
-    `EventStream.cursor` or `Event.cursor` was. `competition` is the id of the one contest to hear: events of
-    others are left out, those of none (signals, nodes, accounts) stay. A token
+    the log, a datetime (a naive one is local time), a timedelta or seconds before now, what
+    `EventStream.cursor` was, or an event, or its cursor, after which to go on. `competition` is the id of the
+    one contest to hear: events of others are left out, those of none (signals, nodes, accounts) stay. A token
     that hears nothing is refused, or, with `anonymous_ok`, only told of by the status. `buffer` live events
-    wait for slow subscribers, and `overflow` says what becomes of more: ``"drop_oldest"``,
-    ``"drop_newest"``, or ``"error"``. The last `keep` events, of those that came while somebody was
-    subscribed, are kept for `EventStream.recent`.
+    wait for slow subscribers, and `policy` says what becomes of more: ``"drop_oldest"``, ``"drop_newest"``,
+    or ``"error"``. The last `keep` events, of those that came while somebody was subscribed, are kept for
+    `EventStream.recent`.
 
     Raises `ConfigurationError` for what cannot work, TypeError for an option that does not exist.
 
@@ -102,16 +102,16 @@ def events(
         retry_if=retry_if,
     )
     reconnecting()  # what cannot work is refused here, not at the first subscriber
-    check_since(since)
+    begins = checked(since)
     if since is not None and log is False:
         raise ConfigurationError("since= reads the activity log: leave log=False away")
-    check_buffer(buffer, overflow)
+    check_buffer(buffer, policy)
     wanted = StageOptions(
         log=log,
-        since=since,
+        since=begins,
         anonymous_ok=anonymous_ok,
         buffer=buffer,
-        overflow=overflow,
+        policy=policy,
         backoff=Backoff(initial=initial, maximum=maximum, factor=factor, jitter=jitter),
         reopens=auto_reconnect,
     )

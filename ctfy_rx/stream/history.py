@@ -8,7 +8,7 @@ from typing_extensions import Unpack
 from ctfy_rx.connection.clients import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token
 from ctfy_rx.connection.frames import FramesOptions, frames
-from ctfy_rx.platform.since import Moment, Since, check_moment, check_since
+from ctfy_rx.platform.since import Moment, Since, check_moment, checked
 from ctfy_rx.platform.whole_log import logged
 from ctfy_rx.stream.stream import EventStream
 
@@ -36,10 +36,10 @@ def history(
                                    bcde|
 
     `since` and `until`, both inclusive, are times: a datetime, a naive one in local time, or how long ago, a
-    timedelta or seconds; `since` may also be ``"start"`` or a cursor, after which it goes on. An admin gets
-    everybody's events, a player the own ones. `competition` is the id of the one contest to read. All other
-    options are those of `events` and `frames`. It is read into memory as a whole, and fails with a
-    `CtfyRxError` where it cannot be read: `LogUnavailable`, `TokenRefused`, `ConnectionFailed`.
+    timedelta or seconds; `since` may also be ``"start"``, or an event or its cursor, after which it goes on.
+    An admin gets everybody's events, a player the own ones. `competition` is the id of the one contest to
+    read. All other options are those of `events` and `frames`. It is read into memory as a whole, and fails
+    with a `CtfyRxError` where it cannot be read: `LogUnavailable`, `TokenRefused`, `ConnectionFailed`.
 
     >>> from ctfy_rx import demo
     >>> with demo.platform(teams=2) as platform:
@@ -47,7 +47,7 @@ def history(
     ...     [event.event for event in history(platform.url, token=platform.admin_token, since=60.0)]
     ['flag_correct']
     """
-    check_since(since)
+    begins = checked(since)
     if until is not None:
         check_moment("until", until)
     url = None if url is None else str(url)
@@ -55,5 +55,5 @@ def history(
         url, token = url_and_token(url, path, token)
     source = frames(url, token=token, client_factory=client_factory, path=path, **options)
 
-    stream = EventStream.over(logged(source, since, until), name=f"history of {source.address}", cold=True)
+    stream = EventStream.over(logged(source, begins, until), name=f"history of {source.address}", cold=True)
     return stream if competition is None else stream.by_competition(competition)

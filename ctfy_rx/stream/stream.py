@@ -17,7 +17,7 @@ from ctfy_rx.catalogue import AchievementUnlocked, FlagCorrect, FlagWrong, Paylo
 from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.contest.streams import ContestStreams
-from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Overflow, check_buffer
+from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.delivery.composed import Composed
 from ctfy_rx.delivery.handling import OnHandlerError, check_on_error, handled
 from ctfy_rx.delivery.iterators import AsyncItems, Items
@@ -58,10 +58,11 @@ class EventStream(ContestStreams[P]):
     of every stream derived from it, share one. The domain's operators and reactivex's own that keep the item
     give a stream again; the others, and `pipe`, a plain `Observable`.
 
-    Callbacks run where the connection is read: on its thread, or on its event loop if the first to subscribe
-    was asynchronous. One that raises is reported under the logger ``ctfy_rx`` and goes on with the next
-    event. A function of an operator that raises ends its subscription: ``on_error`` is called, or else the
-    log and the status say so, and `wait` raises it when nobody is left.
+    All callbacks run on one thread, in order, or on the event loop that reads the connection if the first to
+    subscribe was asynchronous; what takes long stands behind `buffered`. A callback that raises is reported
+    under the logger ``ctfy_rx`` and goes on with the next event. A function of an operator that raises ends
+    its subscription: ``on_error`` is called, or else the log and the status say so, and `wait` raises it when
+    nobody is left.
     """
 
     def __init__(
@@ -105,13 +106,9 @@ class EventStream(ContestStreams[P]):
                 tell(status)
 
             if callable(source):
-                return source(noted).do_action(given)
+                return source(noted)
             noted(Open())
-            return source.do_action(given)
-
-        def given(event: Event) -> None:
-            if event.cursor is not None:
-                pipeline.cursor = lambda: event.cursor
+            return source
 
         pipeline = Pipeline(
             name,
@@ -156,18 +153,20 @@ class EventStream(ContestStreams[P]):
 
     @property
     def cursor(self) -> str | None:
-        """What to give to ``events(since=...)`` in order to go on after the last event of the log that was
-        delivered; None while there is none, or where the log is not read.
+        """What to give to ``events(since=...)`` in order to go on after the last event of the log that every
+        present subscriber has returned from; None while there is none, or where the log is not read.
 
-        An app that must neither repeat nor miss an event keeps `Event.cursor` with what it made of the event:
-        a subscriber with a buffer of its own, such as a ``for`` loop, is behind the stream.
+        A ``for`` loop has returned from an event when it asks for the next, so in its body this is the cursor
+        of the event before. What waits in a buffer when the stream is closed is not counted, what a buffer
+        has dropped is. Of operators that hold events back (``debounce``, ``observe_on``) nothing is known:
+        there, and where an app must repeat none, keep `Event.cursor` with what you made of the event.
         """
         return self._pipeline.cursor()
 
     @property
     def receipts(self) -> Receipts | None:
-        """Where whoever keeps an event for later, as a ``for`` loop does, finds its receipt; None where the
-        source does not acknowledge."""
+        """Where whoever keeps an event for later, as a ``for`` loop does, finds its receipt; None for a
+        cold stream."""
         return self._pipeline.receipts
 
     @property
@@ -420,14 +419,14 @@ class EventStream(ContestStreams[P]):
         """The events that one actor caused. See `operators.by_actor`."""
         return self.derived(self.pipe(op.by_actor(actor_id)))
 
-    def buffered(self, size: int = DEFAULT_BUFFER, overflow: Overflow = "drop_oldest") -> Self:
+    def buffered(self, size: int = DEFAULT_BUFFER, policy: Policy = "drop_oldest") -> Self:
         """These events, each subscriber with a thread and a buffer of its own; the status tells of drops. See
         `operators.buffered`.
 
-        Raises `ConfigurationError` for ``overflow="block"`` on a live stream, whose source cannot wait.
+        Raises `ConfigurationError` for ``policy="block"`` on a live stream, whose source cannot wait.
         """
-        check_buffer(size, overflow, source_can_wait=not self._pipeline.live)
-        return self.derived(self.pipe(op.buffered(size, overflow, make_drops=self._pipeline.drops)))
+        check_buffer(size, policy, source_can_wait=not self._pipeline.live)
+        return self.derived(self.pipe(op.buffered(size, policy, make_drops=self._pipeline.drops)))
 
     @override
     def share(self) -> EventStream[P]:

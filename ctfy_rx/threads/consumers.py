@@ -80,6 +80,11 @@ class Consumer:
     def accept(self) -> None:
         """A stream that was closed completes now: what operators have held comes."""
 
+    def complete(self, then: Callable[[], None]) -> None:
+        """A stream that was closed has completed: end, and call `then` when no item is in the middle of its
+        delivery."""
+        then()
+
 
 class _Here(threading.local):
     consumer: Consumer | None = None

@@ -1,13 +1,17 @@
-"""One thing at a time, in the order in which it came, without anybody waiting for another."""
+"""One thing at a time, in the order in which it came, without anybody waiting for another.
+
+`after_all`: one thing, when several others are done.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from threading import Lock
 from typing import Generic, TypeVar
 
-__all__ = ["InTurn", "Turns"]
+__all__ = ["InTurn", "Turns", "after_all"]
 
 T = TypeVar("T")
 
@@ -66,3 +70,22 @@ class Turns(InTurn[Callable[[], object]]):
 
 def _call(action: Callable[[], object]) -> None:
     action()
+
+
+def after_all(number: int, action: Callable[[], None]) -> Callable[[], None]:
+    """What calls `action` once it was called `number` times, from whatever threads. Where there is nothing to
+    wait for, `action` is called now.
+
+    >>> one_is_done = after_all(2, lambda: print("all are"))
+    >>> one_is_done(); one_is_done()
+    all are
+    """
+    done = count(1)
+
+    def one() -> None:
+        if next(done) == number:
+            action()
+
+    if not number:
+        action()
+    return one

@@ -195,6 +195,7 @@ def test_json_keeps_lone_surrogates():
     ("status", "line"),
     [
         (Open(), "connected to http://localhost:8100"),
+        (Open(nobody=True), "connected to http://localhost:8100; nobody: signals only"),
         (Waiting(4.2, ConnectionError("connection refused"), 3), "reconnecting in 4 s: connection refused"),
         (Waiting(0.31, None, 1), "reconnecting in 0.3 s: the server ended the connection"),
         (Waiting(1.0, ConnectionError("\x1b[2J\n"), 1), "reconnecting in 1 s: ␛[2J␊"),

@@ -51,9 +51,9 @@ def test_an_empty_buffer_has_nothing_to_take():
 @given(
     st.integers(1, 5), st.lists(st.none() | st.integers()), st.sampled_from(["drop_oldest", "drop_newest"])
 )
-def test_whatever_comes_and_goes_each_item_is_taken_waits_or_was_dropped(size, steps, overflow):
+def test_whatever_comes_and_goes_each_item_is_taken_waits_or_was_dropped(size, steps, policy):
     """None takes, a number is put; the model is a list without a bound."""
-    buffer: Buffer[int] = Buffer(size, overflow, Drops(lambda _: None))
+    buffer: Buffer[int] = Buffer(size, policy, Drops(lambda _: None))
     model: deque[int] = deque()
     dropped = 0
     for step in steps:
@@ -64,7 +64,7 @@ def test_whatever_comes_and_goes_each_item_is_taken_waits_or_was_dropped(size, s
         buffer.put(step)
         model.append(step)
         if len(model) > size:
-            del model[0 if overflow == "drop_oldest" else -1]
+            del model[0 if policy == "drop_oldest" else -1]
             dropped += 1
         assert len(buffer) == len(model) <= size
         assert buffer.is_full is (len(model) == size)
@@ -76,9 +76,9 @@ def test_whatever_comes_and_goes_each_item_is_taken_waits_or_was_dropped(size, s
     st.lists(st.lists(st.integers(), max_size=8)),
     st.sampled_from(["drop_oldest", "drop_newest"]),
 )
-def test_many_at_once_are_as_many_one_by_one(size, batches, overflow):
-    together: Buffer[int] = Buffer(size, overflow, Drops(lambda _: None))
-    one_by_one: Buffer[int] = Buffer(size, overflow, Drops(lambda _: None))
+def test_many_at_once_are_as_many_one_by_one(size, batches, policy):
+    together: Buffer[int] = Buffer(size, policy, Drops(lambda _: None))
+    one_by_one: Buffer[int] = Buffer(size, policy, Drops(lambda _: None))
     for batch in batches:
         together.extend(batch)
         for item in batch:
@@ -117,16 +117,16 @@ def test_without_anybody_to_tell_a_warning_is_logged(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize(
-    ("size", "overflow", "says"),
+    ("size", "policy", "says"),
     [
         (0, "drop_oldest", "buffer must be 1 or more items, not 0"),
-        (1, "drop_all", "overflow must be one of drop_oldest, drop_newest, error, block"),
+        (1, "drop_all", "policy must be one of drop_oldest, drop_newest, error, block"),
         (1, "block", "would hold up the socket"),
     ],
 )
-def test_what_cannot_be_a_buffer_is_refused(size, overflow, says):
+def test_what_cannot_be_a_buffer_is_refused(size, policy, says):
     with pytest.raises(ConfigurationError, match=says):
-        check_buffer(size, overflow)
+        check_buffer(size, policy)
 
 
 def test_an_alarm_that_was_set_before_ends_the_next_wait():

@@ -121,8 +121,8 @@ async def test_an_asynchronous_loop_does_as_well():
     assert source.settled == [("a", True), ("b", False)]
 
 
-def test_a_source_that_does_not_acknowledge_has_no_receipts():
-    assert EventStream.over(reactivex.empty()).receipts is None
+def test_a_cold_source_that_does_not_acknowledge_has_no_receipts():
+    assert EventStream.over(reactivex.empty(), cold=True).receipts is None
 
 
 def test_a_source_that_is_made_tells_its_status():

@@ -50,10 +50,10 @@ class Slow:
         return source.subscribe(self.on_next, self.on_error, self.on_completed)
 
 
-def fed(overflow: Any, items: int, size: int = 2) -> Slow:
+def fed(policy: Any, items: int, size: int = 2) -> Slow:
     """A subscriber that holds the first item while the others come."""
     slow, source = Slow(), Subject[int]()
-    slow.subscribe(source.pipe(op.buffered(size, overflow, on_drop=lambda _: None)))
+    slow.subscribe(source.pipe(op.buffered(size, policy, on_drop=lambda _: None)))
     source.on_next(0)
     assert slow.entered.acquire(timeout=PATIENCE)
     for item in range(1, items):

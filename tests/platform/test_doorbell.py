@@ -81,8 +81,8 @@ class House:
             else:
                 step = lambda found=found: steps.send(found)  # noqa: E731
 
-    def open(self) -> None:
-        self.ask(self.bell.before_open())
+    def open(self, token: str = "pt_1") -> None:
+        self.ask(self.bell.before_open(token))
         self.bell.completed(Open())
 
     def turn(self) -> Any:
@@ -108,6 +108,12 @@ class House:
     def wake(self, after: float = 0.0) -> None:
         self.now += after
         self.effect = self.effects.send(None)
+
+    def settle(self) -> None:
+        """Do what has become due since it waited."""
+        self.wake()
+        self.wake(self.waits())
+        self.waits()
 
     def gives(self) -> list[int | None]:
         effect = self.turn()
@@ -299,19 +305,72 @@ def test_a_platform_in_trouble_before_we_know_who_we_are_is_tried_again():
         house.open()
 
 
+def test_who_we_are_is_asked_beside_a_connection_that_opens_again_and_holds_it_up_no_more():
+    house = House()
+    house.open()
+    house.waits()
+    asked = len(house.asked)
+    house.answers["/admin/activities"] = page(3)
+    house.open()
+    assert len(house.asked) == asked  # nothing was waited for
+    house.settle()
+    assert house.asked[asked:] == ["/admin/activities", "/me"]  # what was missed comes first
+    assert house.reopened == 0
+
+
+def test_a_token_that_has_died_is_noticed_beside_and_refused_before_the_next_opening():
+    house = House(log=False)
+    house.open()
+    house.waits()
+    house.answers["/me"] = answer({}, 403)
+    house.open()
+    house.settle()
+    assert house.reopened == 1
+    with pytest.raises(TokenRefused):
+        house.open()
+
+
+@pytest.mark.parametrize("me", [PLAYER, ADMIN | {"competition_teams": [{"team_id": "t1"}]}])
+def test_one_who_has_become_another_meanwhile_is_asked_before_the_next_opening(me: Any):
+    house = House()
+    house.open()
+    house.waits()
+    house.answers["/me"] = answer(me)
+    house.open()
+    house.settle()
+    assert house.reopened == 1
+    house.open()
+    assert house.bell.identity.name == me["display_name"]
+    house.waits()
+    assert house.reopened == 1
+
+
+def test_another_token_is_asked_about_before_the_connection_opens():
+    house = House()
+    house.open()
+    house.waits()
+    house.answers["/me"] = answer({}, 403)
+    with pytest.raises(TokenRefused):
+        house.open("pt_2")
+
+
 def test_a_platform_in_trouble_once_we_know_who_we_are_is_no_obstacle():
     house = House()
     house.open()
     house.waits()
     for trouble in (answer({}, 503), ConnectionFailed("refused")):
         house.answers["/me"] = trouble
-        house.open()
+        house.open("pt_1")
+        house.open("pt_2")
         assert house.bell.takes(solved())
+        house.wake(math.inf if house.effect is None else house.effect.seconds)
+        house.waits()
+        assert house.reopened == 0
     house.answers["/me"] = answer(ADMIN)
     house.answers["/admin/activities"] = answer({}, 500)
-    house.open()
+    house.open("pt_2")
     house.answers["/admin/activities"] = page(6)
-    house.wake(math.inf if house.effect is None else house.effect.seconds)
+    house.wake(house.effect.seconds)
     assert house.gives() == [6]
 
 
@@ -353,6 +412,8 @@ def test_open_says_who_we_are_and_a_gap_whether_the_log_fills_it():
     assert house.bell.completed(Gap(2.0)) == Gap(2.0, logged=True)
     house.bell.nobody()
     assert house.bell.completed(Open()) == Open()
+    house.bell.nobody(anonymous=True)
+    assert house.bell.completed(Open()) == Open(nobody=True)
     assert house.bell.completed(Gap(2.0)) == Gap(2.0)
 
 

@@ -144,7 +144,7 @@ def test_an_api_token_hears_only_signals_where_that_is_wanted_and_the_status_say
     with ctfy_rx.events(platform.url, token=platform.fine_grained_token(), anonymous_ok=True) as stream:
         stream.subscribe(lambda event: heard.append(event.event))
         assert opened(stream)
-        assert str(stream.status.current).startswith("connected anonymously, signals only: API tokens")
+        assert str(stream.status.current).startswith("connected; nobody: signals only (API tokens")
         platform.solve(2)
         platform.announce("hello")
         assert until(lambda: "announcement_created" in heard)

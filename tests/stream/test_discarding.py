@@ -196,6 +196,71 @@ def test_nothing_is_logged_where_nothing_waits(caplog: pytest.LogCaptureFixture)
     assert discarded(caplog) == []
 
 
+def test_what_waits_for_a_slow_subscriber_is_discarded_and_its_number_is_logged(
+    caplog: pytest.LogCaptureFixture,
+):
+    given, heard = Given(), list[str]()
+    entered, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def hear(event: Event) -> None:
+        heard.append(event.event)
+        entered.set()
+        assert go.wait(PATIENCE)
+
+    given.stream.buffered().subscribe(hear, on_completed=ended.set)
+    given.give("a", "b", "c")
+    assert entered.wait(PATIENCE)
+    with caplog.at_level(logging.INFO, "ctfy_rx"):
+        given.stream.close()
+        assert not ended.is_set()
+        go.set()
+        assert ended.wait(PATIENCE)
+    assert heard == ["a"]
+    assert "2 items that waited for a slow subscriber were discarded" in caplog.messages
+
+
+def test_what_an_operator_holds_still_comes_to_a_slow_subscriber():
+    given, heard, ended = Given(), list[str](), threading.Event()
+    last = given.stream.take_last(2).buffered()
+    last.subscribe(lambda event: heard.append(event.event), on_completed=ended.set)
+    given.give("a", "b", "c")
+    given.stream.close()
+    assert ended.wait(PATIENCE)
+    assert heard == ["b", "c"]
+
+
+def test_a_slow_subscriber_of_what_never_ends_completes_when_its_stream_is_closed():
+    given, ended = Given(), threading.Event()
+    given.stream.merge(reactivex.never()).buffered().subscribe(on_completed=ended.set)
+    given.stream.close()
+    assert ended.wait(PATIENCE)
+
+
+def test_a_slow_subscriber_may_close_its_stream():
+    given, heard, ended = Given(), list[str](), threading.Event()
+
+    def hear(event: Event) -> None:
+        heard.append(event.event)
+        given.stream.close()
+
+    given.stream.buffered().subscribe(hear, on_completed=ended.set)
+    given.give("a", "b", "c")
+    assert ended.wait(PATIENCE)
+    assert heard == ["a"]
+
+
+def test_who_left_in_the_middle_of_an_item_holds_up_nobodys_end():
+    given, entered, go, ended = Given(), threading.Event(), threading.Event(), threading.Event()
+    leaving = given.stream.buffered().subscribe(lambda _: (entered.set(), go.wait(PATIENCE)))
+    given.stream.merge(reactivex.never()).subscribe(on_completed=ended.set)
+    given.give("a")
+    assert entered.wait(PATIENCE)
+    leaving.dispose()
+    given.stream.close()
+    assert ended.is_set()
+    go.set()
+
+
 class InDelivery:
     """One event is being delivered, on a thread: to a callback, which holds it up, before it comes to the
     loop."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
 
@@ -16,7 +17,7 @@ from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConfigurationError, LogUnavailable, TokenRefused
 
 from ..support.threads import started
-from ..support.waiting import until
+from ..support.waiting import PATIENCE, until
 
 
 class Log:
@@ -143,8 +144,11 @@ def test_log_false_hears_everything_live(p: Platform, listen: Listen):
         lambda _: timedelta(hours=1),
         lambda rows: rows[0].timestamp,
         lambda rows: f"{int(rows[0].id) - 1}@{rows[0].timestamp.isoformat()}",
+        lambda rows: ctfy_rx.Event(
+            "x", "{}", cursor=f"{int(rows[0].id) - 1}@{rows[0].timestamp.isoformat()}"
+        ),
     ],
-    ids=["start", "seconds", "timedelta", "datetime", "cursor"],
+    ids=["start", "seconds", "timedelta", "datetime", "cursor", "event"],
 )
 def test_since_begins_earlier(since: Callable[[Any], Any], p: Platform, listen: Listen):
     for challenge in range(3):
@@ -169,12 +173,13 @@ def test_an_app_that_goes_on_from_the_cursor_of_an_event_repeats_and_misses_none
     for _ in range(5):
         p.wrong(team=0, challenge=0)
     until(lambda: len(first.ids) == 5)
-    kept = first.events[[event.log_id for event in first.events].index(first.ids[2])].cursor
+    third_row = first.events[[event.log_id for event in first.events].index(first.ids[2])]
+    fifth_row = first.events[[event.log_id for event in first.events].index(first.ids[4])]
+    until(lambda: first.stream.cursor == fifth_row.cursor)
     first.stream.close()
-    assert first.stream.cursor is not None
     for _ in range(3):
         p.wrong(team=0, challenge=0)
-    second = listen(p.url, token=p.admin_token, since=kept)
+    second = listen(p.url, token=p.admin_token, since=third_row)
     third = listen(p.url, token=p.admin_token, since=first.stream.cursor)
     until(lambda: len(second.ids) >= 5 and len(third.ids) >= 3)
     assert first.ids[:3] + second.ids == ids(p) == first.ids + third.ids
@@ -211,6 +216,16 @@ def test_the_status_tells_who_we_are(p: Platform, listen: Listen):
     assert str(log.stream.status.current) == f"connected as {p.players[0].name}"
 
 
+def test_without_a_token_the_status_tells_that_only_signals_come(p: Platform, listen: Listen):
+    log = listen(p.url)
+    assert str(log.stream.status.current) == "connected; nobody: signals only"
+
+
+def test_a_player_who_is_an_admin_is_called_so(p: Platform, listen: Listen):
+    log = listen(p.url, token=p.admin_token)
+    assert str(log.stream.status.current).endswith(" (admin)")
+
+
 @pytest.mark.parametrize("token", ["pt_unknown", "fine-grained"])
 def test_a_token_that_hears_nothing_is_refused(token: str, p: Platform, listen: Listen):
     token = p.fine_grained_token() if token == "fine-grained" else token
@@ -221,11 +236,45 @@ def test_a_token_that_hears_nothing_is_refused(token: str, p: Platform, listen: 
     assert p.opened == 0
 
 
+class Reluctant:
+    """Makes clients that wait before they ask who we are, once they are told to."""
+
+    def __init__(self) -> None:
+        self.waits = False
+        self.asked = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self) -> httpx.Client:
+        return httpx.Client(event_hooks={"request": [self._hold]})
+
+    def _hold(self, request: httpx.Request) -> None:
+        if self.waits and request.url.path == "/api/v1/me":
+            self.asked.set()
+            assert self.go.wait(PATIENCE)
+
+
+def test_while_the_platform_does_not_say_who_we_are_a_connection_opens_again_and_is_heard(p: Platform):
+    clients, heard = Reluctant(), list[str]()
+    with ctfy_rx.events(
+        p.url, token=p.admin_token, client_factory=clients, initial=0.02, maximum=0.1
+    ) as stream:
+        stream.subscribe(lambda event: heard.append(event.event))
+        until(lambda: isinstance(stream.status.current, ctfy_rx.Open))
+        clients.waits = True
+        p.drop_connections()
+        assert clients.asked.wait(PATIENCE)
+        until(lambda: p.connections)
+        p.announce("hello")
+        until(lambda: "announcement_created" in heard)
+        assert not clients.go.is_set()
+        clients.go.set()
+
+
 @pytest.mark.parametrize("token", ["pt_unknown", "fine-grained"])
 def test_anonymous_ok_goes_on_and_says_so(token: str, p: Platform, listen: Listen):
     token = p.fine_grained_token() if token == "fine-grained" else token
     log = listen(p.url, token=token, anonymous_ok=True)
-    assert str(log.stream.status.current).startswith("connected anonymously, signals only: ")
+    assert str(log.stream.status.current).startswith("connected; nobody: signals only (")
     p.announce("hello")
     until(lambda: "announcement_created" in log.names("live"))
 
@@ -250,7 +299,9 @@ def test_since_and_log_false_contradict_each_other(p: Platform):
         ctfy_rx.events(p.url, since="start", log=False)
 
 
-@pytest.mark.parametrize("since", ["yesterday", -1, float("nan"), timedelta(-1), b"start", object()])
+@pytest.mark.parametrize(
+    "since", [ctfy_rx.Event("tick", "{}"), "yesterday", -1, float("nan"), timedelta(-1), b"start", object()]
+)
 def test_what_is_no_beginning_is_refused(since: Any, p: Platform):
     with pytest.raises(ConfigurationError):
         ctfy_rx.events(p.url, since=since)

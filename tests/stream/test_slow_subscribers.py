@@ -20,8 +20,9 @@ from ..support.waiting import PATIENCE, soon, until
 BURST = 10_000
 
 
-def burst(p: Platform, count: int = BURST) -> None:
-    p.send_bytes(b"".join(b'event: tick\ndata: {"n": %d}\n\n' % number for number in range(count)))
+def burst(p: Platform, count: int = BURST, *, padding: int = 0) -> None:
+    more = b":" + b"." * padding + b"\n" if padding else b""
+    p.send_bytes(b"".join(b'event: tick\n%bdata: {"n": %d}\n\n' % (more, number) for number in range(count)))
 
 
 def numbers(events: list[ctfy_rx.Event]) -> list[int]:
@@ -51,47 +52,66 @@ class Held:
         self.ended.append("completed")
 
 
-def test_with_a_subscriber_that_is_slow_a_burst_is_read_and_the_others_get_it(p: Platform):
+def test_with_a_sleeper_behind_buffered_a_burst_is_read_and_the_others_get_it_at_once(p: Platform):
     held = Held()
+    fast: list[list[ctfy_rx.Event]] = [[], []]
     with ctfy_rx.events(p.url) as stream:
-        fast: list[ctfy_rx.Event] = []
-        # Slow twice, so that it is set apart, and then held.
-        stream.subscribe(lambda event: time.sleep(0.12) if event.data["n"] < 2 else held.on_next(event))
-        stream.subscribe(fast.append)
+        stream.subscribe(fast[0].append)
+        stream.buffered().subscribe(held.on_next)
+        stream.subscribe(fast[1].append)
         until(lambda: p.connections)
         burst(p)
         assert held.entered.wait(PATIENCE)
-        until(lambda: len(fast) == BURST)
-        assert numbers(fast) == list(range(BURST))
+        until(lambda: all(len(each) == BURST for each in fast))
+        assert [numbers(each) for each in fast] == [list(range(BURST))] * 2
         assert len(held.events) == 1
         held.go.set()
-        until(lambda: len(held.events) == BURST - 2)
-        assert numbers(held.events) == list(range(2, BURST))
+        until(lambda: len(held.events) == BURST)
+        assert numbers(held.events) == list(range(BURST))
         assert stream.stats.drops == p.dropped == 0
 
 
-def test_the_reader_goes_on_while_the_one_subscriber_is_held(p: Platform):
+def test_18_megabytes_are_read_off_the_socket_while_the_only_callback_stays_in_its_first_event(p: Platform):
     held = Held()
     with ctfy_rx.events(p.url) as stream:
         stream.subscribe(held.on_next)
         until(lambda: p.connections)
-        burst(p)
+        burst(p, padding=1_800)
         assert held.entered.wait(PATIENCE)
         until(lambda: stream.stats.frames == BURST)
+        assert stream.stats.bytes > 18_000_000
         held.go.set()
         until(lambda: len(held.events) == BURST)
         assert numbers(held.events) == list(range(BURST))
+        assert stream.stats.drops == p.dropped == 0
+
+
+def test_all_callbacks_of_a_stream_run_on_one_thread_however_slow_they_are(p: Platform):
+    threads: list[tuple[str, int]] = []
+
+    def note(name: str, seconds: float) -> None:
+        time.sleep(seconds)
+        threads.append((name, threading.get_ident()))
+
+    with ctfy_rx.events(p.url) as stream:
+        stream.subscribe(lambda _: note("slow", 0.15))
+        stream.of_event("tick").filter(lambda _: True).subscribe(lambda _: note("quick", 0))
+        until(lambda: p.connections)
+        burst(p, 4)
+        until(lambda: len(threads) == 8)
+    assert [name for name, _ in threads] == ["slow", "quick"] * 4
+    assert len({thread for _, thread in threads}) == 1
 
 
 @pytest.mark.parametrize(
-    ("overflow", "left"), [("drop_oldest", [0, *range(90, 100)]), ("drop_newest", list(range(11)))]
+    ("policy", "left"), [("drop_oldest", [0, *range(90, 100)]), ("drop_newest", list(range(11)))]
 )
 def test_what_does_not_fit_is_dropped_by_its_policy_counted_and_told(
-    overflow: Any, left: list[int], p: Platform
+    policy: Any, left: list[int], p: Platform
 ):
     held = Held()
     told: list[ctfy_rx.Dropped] = []
-    with ctfy_rx.events(p.url, buffer=10, overflow=overflow) as stream:
+    with ctfy_rx.events(p.url, buffer=10, policy=policy) as stream:
         stream.status.subscribe(lambda status: isinstance(status, ctfy_rx.Dropped) and told.append(status))
         stream.subscribe(held.on_next)
         until(lambda: p.connections)
@@ -109,7 +129,7 @@ def test_what_does_not_fit_is_dropped_by_its_policy_counted_and_told(
 def test_with_the_policy_error_the_stream_fails_after_what_waits(p: Platform):
     held = Held()
     failures: list[Exception] = []
-    stream = ctfy_rx.events(p.url, buffer=10, overflow="error")
+    stream = ctfy_rx.events(p.url, buffer=10, policy="error")
     stream.subscribe(held.on_next, failures.append)
     until(lambda: p.connections)
     burst(p, 1)
@@ -140,24 +160,23 @@ def test_a_subscriber_may_have_a_buffer_of_its_own(p: Platform):
 
 def test_a_live_stream_cannot_block_one_that_can_wait_can(p: Platform):
     with ctfy_rx.events(p.url) as stream, pytest.raises(ConfigurationError, match="would hold up the socket"):
-        stream.buffered(overflow="block")
+        stream.buffered(policy="block")
     with pytest.raises(ConfigurationError, match="would hold up the socket"):
-        ctfy_rx.events(p.url, overflow="block")
+        ctfy_rx.events(p.url, policy="block")
     events = [ctfy_rx.Event("tick", str(number)) for number in range(20)]
     waiting = ctfy_rx.EventStream.over(reactivex.from_iterable(events))
     assert [event.text for event in waiting.buffered(2, "block")] == [event.text for event in events]
 
 
-def test_close_completes_a_slow_subscriber_after_its_item_and_forgets_what_waits(p: Platform):
+@pytest.mark.parametrize("buffered", [False, True])
+def test_close_completes_a_slow_subscriber_after_its_item_and_forgets_what_waits(buffered: bool, p: Platform):
     held = Held()
     stream = ctfy_rx.events(p.url)
-    stream.subscribe(
-        lambda event: time.sleep(0.12) if event.data["n"] < 2 else held.on_next(event),
-        on_completed=held.on_completed,
-    )
+    listened = stream.buffered() if buffered else stream
+    listened.subscribe(held.on_next, on_completed=held.on_completed)
     until(lambda: p.connections)
     burst(p, 100)
-    assert held.entered.wait(PATIENCE)  # on a thread of its own by now
+    assert held.entered.wait(PATIENCE)
     stream.close()  # returns while the item is held
     assert not held.ended
     held.go.set()
@@ -207,9 +226,7 @@ def test_a_slow_subscriber_that_leaves_takes_its_thread_with_it(p: Platform):
     held = Held()
     with ctfy_rx.events(p.url) as stream:
         stream.subscribe()
-        subscription = stream.subscribe(
-            lambda event: time.sleep(0.12) if event.data["n"] < 2 else held.on_next(event)
-        )
+        subscription = stream.buffered().subscribe(held.on_next)
         until(lambda: p.connections)
         burst(p, 100)
         assert held.entered.wait(PATIENCE)

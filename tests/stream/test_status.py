@@ -20,6 +20,8 @@ from ..support.waiting import PATIENCE, until
 
 SILENT = "http://127.0.0.1:9"  # nobody listens there
 
+NOBODY = Open(nobody=True)
+
 
 def test_status_gives_its_current_state_at_once_and_opens_nothing(p: Platform):
     stream = ctfy_rx.events(p.url)
@@ -36,12 +38,12 @@ def test_status_tells_the_life_of_a_connection(p: Platform):
     completed = threading.Event()
     stream.status.subscribe(seen.append, on_completed=completed.set)
     subscription = stream.subscribe()
-    until(lambda: seen[-1] == Open())
+    until(lambda: seen[-1] == NOBODY)
     subscription.dispose()
     stream.subscribe()
-    until(lambda: seen[-1] == Open())
+    until(lambda: seen[-1] == NOBODY)
     stream.close()
-    assert seen == [Idle(), Connecting(), Open(), Idle(), Connecting(), Open(), Closed()]
+    assert seen == [Idle(), Connecting(), NOBODY, Idle(), Connecting(), NOBODY, Closed()]
     assert completed.is_set()
 
 
@@ -50,7 +52,7 @@ def test_status_over_a_restart_tells_of_the_wait_and_of_the_gap(p: Platform):
         seen: list[Status] = []
         stream.status.subscribe(seen.append)
         stream.subscribe()
-        until(lambda: seen[-1] == Open())
+        until(lambda: seen[-1] == NOBODY)
         p.restart(down=0.2)
         until(lambda: isinstance(seen[-1], Gap))
     lost = next(status for status in seen if isinstance(status, Waiting))
@@ -64,12 +66,12 @@ def test_status_over_a_restart_tells_of_the_wait_and_of_the_gap(p: Platform):
 def test_a_status_subscriber_that_comes_late_gets_the_state_and_not_old_news(p: Platform):
     with ctfy_rx.events(p.url) as stream:
         stream.subscribe()
-        until(lambda: stream.status.current == Open())
+        until(lambda: stream.status.current == NOBODY)
         stream._pipeline._told.emit(Gap(1.0))
         stream._pipeline._told.emit(Dropped(1))
         seen: list[Status] = []
         stream.status.subscribe(seen.append)
-        assert seen == [Open()]
+        assert seen == [NOBODY]
 
 
 def test_status_after_close_is_closed_and_complete():
@@ -104,7 +106,7 @@ def test_a_connection_that_is_left_while_it_opens_does_not_say_later_that_it_is_
     until(lambda: not readers())
     assert stream.status.current == Idle()
     stream.subscribe()
-    until(lambda: stream.status.current == Open())
+    until(lambda: stream.status.current == NOBODY)
     stream.close()
     until(lambda: p.connections == 0)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from random import Random
 
 import pytest
@@ -164,19 +163,6 @@ def test_a_platforms_log_is_read_and_its_cursor_moves_though_nobody_wants_its_ev
         before = stream.cursor
         p.wrong(team=0, challenge=0)
         until(lambda: stream.cursor != before)
-
-
-def test_a_slow_subscriber_by_name_is_set_apart_with_its_names(p: Platform):
-    slow: list[Event] = []
-    fast: list[Event] = []
-    with ctfy_rx.events(p.url) as stream:
-        stream.of_event("alpha").subscribe(lambda event: (time.sleep(0.15), slow.append(event)))
-        stream.subscribe(fast.append)
-        until(lambda: p.connections)
-        tell(p, *["alpha", "beta"] * 5)
-        until(lambda: len(fast) == 10)
-        until(lambda: len(slow) == 5)
-        assert names(slow) == ["alpha"] * 5
 
 
 def test_names_that_a_server_invents_without_end_are_not_remembered_without_end(p: Platform):
