@@ -88,6 +88,14 @@ class _Driver:
         redact_logs(self._secrets)
         return exchange(request, self._client, self._session.last_event_id, self._secrets)
 
+    def traced(self, name: str, info: dict[str, Any]) -> None:
+        """What httpcore's ``trace`` extension tells of a request."""
+        # What a proxy is asked for by CONNECT is not the server's to accept.
+        if name.endswith(".receive_response_headers.started") and not self._disposed:
+            method = getattr(info.get("request"), "method", b"")
+            if method != b"CONNECT":
+                self._session.on_accepted()
+
     def opened(self) -> None:
         if not self._disposed:
             self._session.on_open()
@@ -179,12 +187,16 @@ class ThreadDriver(_Driver):
             raise failure  # out of the handler: httpx's error, which holds the request, is not chained
 
     def _open(self) -> Any:
+        def trace(name: str, info: dict[str, Any]) -> None:
+            self._lifeline.trace(name, info)
+            self.traced(name, info)
+
         steps = self.exchange()
         self._client.event_hooks["response"].append(self.refuse_bad_location)
         request, options = next(steps)
         while True:
             self.go_on()
-            request.extensions["trace"] = self._lifeline.trace
+            request.extensions["trace"] = trace
             response = self._client.send(request, stream=True, follow_redirects=False, **options)
             self._lifeline.hold(response.extensions.get("network_stream"))
             try:
@@ -273,12 +285,17 @@ class LoopDriver(_Driver):
         async def check(response: Any) -> None:
             self.refuse_bad_location(response)
 
+        async def trace(name: str, info: dict[str, Any]) -> None:
+            await hold(name, info)
+            self.traced(name, info)
+
         steps = self.exchange()
         self._client.event_hooks["response"].append(check)
         request, options = next(steps)
         while True:
             self.go_on()
-            request.extensions["trace"] = self._sockets.trace()
+            hold = self._sockets.trace()
+            request.extensions["trace"] = trace
             response = await self._client.send(request, stream=True, follow_redirects=False, **options)
             try:
                 request, options = steps.send(response)
