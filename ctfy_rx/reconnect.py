@@ -11,13 +11,25 @@ import msgspec
 
 from ctfy_rx.errors import CertificateRejected, ConfigurationError, ConnectionFailed, HttpError, LogShifted
 
-__all__ = ["RETRY_CEILING", "RETRY_FLOOR", "UNASKED", "Backoff", "Session", "Unasked", "is_transient"]
+__all__ = [
+    "RETRY_CEILING",
+    "RETRY_FLOOR",
+    "UNASKED",
+    "Attempts",
+    "Backoff",
+    "Ended",
+    "Session",
+    "Unasked",
+    "asked_by",
+    "is_transient",
+]
 
 RETRY_FLOOR = 0.5
 """The shortest wait, in seconds, that a server's ``retry:`` or ``Retry-After`` can ask for."""
 
 RETRY_CEILING = 300.0
-"""The longest wait, in seconds, that a server's ``retry:`` or ``Retry-After`` can ask for."""
+"""The longest wait, in seconds, that a server's ``Retry-After`` can ask for; a random share of it is added.
+Its ``retry:`` can ask for no more than `Backoff.maximum`."""
 
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
 _FIRST_SERVER_ERROR = 500
@@ -36,12 +48,20 @@ def is_transient(error: Exception) -> bool:
     return broken and not isinstance(error, CertificateRejected)
 
 
+def asked_by(error: Exception | None) -> float | None:
+    """The seconds that the answer behind `error` asked to wait (``Retry-After``), None if it asked nothing.
+
+    >>> asked_by(HttpError("busy", status=503, retry_after=20.0)), asked_by(ConnectionFailed("lost"))
+    (20.0, None)
+    """
+    return error.retry_after if isinstance(error, HttpError) else None
+
+
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait before an attempt: exponential, with jitter, up to `maximum`. All times in seconds.
 
-    A random amount, up to `jitter` x delay, is subtracted, or added where the server asked for the delay. A
-    connection that stayed open for `reset_after` starts the count anew. After `max_attempts` failures in a
-    row it gives up (None: never). `random` gives numbers in [0, 1).
+    A random amount, up to `jitter` x delay, is subtracted, or added where the server asked for the delay.
+    `Attempts` counts when it grows, and when it gives up. `random` gives numbers in [0, 1).
 
     >>> backoff = Backoff(jitter=0)
     >>> [backoff.delay(failures) for failures in (1, 2, 3, 4, 5, 6, 7)]
@@ -71,52 +91,110 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
         if self.max_attempts is not None and self.max_attempts < 1:
             raise ConfigurationError(f"max_attempts must be 1 or more, or None, not {self.max_attempts}")
 
-    def failures_after(self, failures: int, *, uptime: float, clean: bool) -> int:
-        """The failures in a row, once a connection has ended that was open for `uptime` seconds.
-
-        The end of a connection that lasted is none, if the server closed it cleanly. A server that accepts
-        and closes at once fails.
-        """
-        lasted = uptime >= self.reset_after
-        return (0 if lasted else failures) + (0 if lasted and clean else 1)
-
-    def gives_up(self, failures: int) -> bool:
-        """Whether `failures` in a row are enough."""
-        return self.max_attempts is not None and failures >= self.max_attempts
+    def gives_up(self, fruitless: int) -> bool:
+        """Whether so many connections in a row that came to nothing are enough."""
+        return self.max_attempts is not None and fruitless >= self.max_attempts
 
     def delay(self, failures: int, *, retry: float | None = None, retry_after: float | None = None) -> float:
         """Seconds until the next attempt.
 
         `retry` is what the stream's own ``retry:`` asked for, and takes the place of `initial`; `retry_after`
-        is what the refusing response asked for, and takes the place of the delay. Both count within
-        `RETRY_FLOOR` and `RETRY_CEILING`, and chance adds to them: those who were sent away together must not
-        come back together, and nobody earlier than asked.
+        is what the refusing response asked for, and takes the place of the delay, between `RETRY_FLOOR` and
+        `RETRY_CEILING`. Chance adds to both: those who were sent away together must not come back together,
+        and nobody earlier than asked. Only where `retry` and what chance adds would exceed `maximum`, which
+        bounds every other wait, less than `retry` is waited.
 
-        >>> Backoff(jitter=0).delay(1, retry=5.0), Backoff(jitter=0).delay(1, retry_after=20.0)
-        (5.0, 20.0)
+        >>> Backoff(jitter=0).delay(1, retry=5.0), Backoff(jitter=0).delay(1, retry_after=60.0)
+        (5.0, 60.0)
         """
+        chance = self.jitter * self.random()
         if retry_after is not None:
-            return _within_bounds(retry_after) + self._chance() * self.initial
+            return min(max(retry_after, RETRY_FLOOR), RETRY_CEILING) * (1 + chance)
         if retry is not None:
-            return self._grown(_within_bounds(retry), failures) * (1 + self._chance())
-        base = min(self.initial, self.maximum)
-        if failures == 0:
-            return base * self._chance()  # almost at once, but not everybody at the same moment
-        return self._grown(base, failures) * (1 - self._chance())
+            highest = self.maximum / (1 + self.jitter)
+            return min(self._grown(max(retry, RETRY_FLOOR), failures, highest) * (1 + chance), self.maximum)
+        return self._grown(self.initial, failures, self.maximum) * (1 - chance)
 
-    def _chance(self) -> float:
-        return self.jitter * self.random()
-
-    def _grown(self, base: float, failures: int) -> float:
-        ceiling = max(self.maximum, base)
+    def _grown(self, base: float, failures: int, highest: float) -> float:
         try:
-            return min(base * self.factor ** max(failures - 1, 0), ceiling)
+            return min(base * self.factor ** max(failures - 1, 0), highest)
         except OverflowError:
-            return ceiling if base else 0.0
+            return highest if base else 0.0
 
 
-def _within_bounds(asked: float) -> float:
-    return min(max(asked, RETRY_FLOOR), RETRY_CEILING)
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How a connection ended: by `error`, or, without one, closed by the server in order.
+
+    It `delivered` an event or not, was open for `uptime` seconds, the wait for its headers included, and may
+    have sent a ``retry:`` of its own (seconds).
+    """
+
+    error: Exception | None = None
+    delivered: bool = False
+    uptime: float = 0.0
+    retry: float | None = None
+
+
+class Attempts:
+    """Connections one after another, by a `policy`: when the delay grows, and when it is enough.
+
+    Many servers rotate their connections, so an end is no failure in itself. The delay does not grow after a
+    clean end of a connection that delivered, sent a ``retry:``, or was open for `reset_after`. It begins anew
+    after one that was open for `reset_after`, or that delivered and was open for as long as the wait before
+    it. So a server that accepts and closes at once, with nothing, is left alone longer and longer.
+
+    `max_attempts` counts connections in a row that delivered nothing and were not open for `reset_after`.
+
+    >>> attempts = Attempts(Backoff(jitter=0))
+    >>> for ended in (Ended(), Ended(), Ended(delivered=True), Ended(delivered=True)):
+    ...     attempts.after(ended)
+    ...     print(attempts.delay)
+    1.0
+    2.0
+    1.0
+    1.0
+    """
+
+    def __init__(self, policy: Backoff) -> None:
+        self.delay = 0.0
+        """Seconds to wait before the next one."""
+        self._policy = policy
+        self._failures = 0
+        self._fruitless = 0
+        self._retry: float | None = None
+        self._error: Exception | None = None  # of a connection that came to nothing
+
+    @property
+    def number(self) -> int:
+        """Of the next connection, since the delay began to grow; from 1."""
+        return self._failures + 1
+
+    def after(self, ended: Ended) -> Exception | None:
+        """Count a connection that has ended; returns the error to give up with, None to go on after `delay`:
+        the last real error of those that came to nothing, `ConnectionFailed` if there was none."""
+        lasted = ended.uptime >= self._policy.reset_after
+        if ended.retry is not None:
+            self._retry = ended.retry
+        self._failures = self._failures_after(ended, lasted=lasted)
+        if ended.delivered or lasted:
+            self._fruitless, self._error = 0, None
+        else:
+            self._fruitless += 1
+            self._error = ended.error or self._error
+        if self._policy.gives_up(self._fruitless):
+            return self._error or ConnectionFailed(
+                f"the server closed {self._fruitless} connections in a row without sending an event"
+            )
+        asked = asked_by(ended.error)
+        self.delay = self._policy.delay(self._failures, retry=self._retry, retry_after=asked)
+        return None
+
+    def _failures_after(self, ended: Ended, *, lasted: bool) -> int:
+        if ended.error is None and (ended.delivered or ended.retry is not None or lasted):
+            return 0
+        if lasted or (ended.delivered and ended.uptime >= self.delay):
+            return 1
+        return self._failures + 1
 
 
 class Unasked:
@@ -127,14 +205,15 @@ UNASKED = Unasked()
 
 
 class Session:
-    """What survives a reconnect: the last event id, and the reconnection time (seconds) that the server asked
-    for; and what connects a connection to the stream that it belongs to.
+    """What survives a reconnect: the last event id; and what connects a connection to the stream that it
+    belongs to. `retry` is the reconnection time (seconds) that a connection asked for, None if none did.
 
     `before_open` is called by each connection, with its client, before its request is sent; under asyncio its
-    result is awaited, if it can be, and what it raises is the failure of the connection. `on_open` is called
-    when a connection has opened. `end`, set by a connection, ends it from any thread as if the server had:
-    what it has received is delivered, and its observer completes. `token` is what was asked for in this
-    attempt. `bytes`, without content coding, and `frames` count what was received. `loop` drives the
+    result is awaited, if it can be, and what it raises is the failure of the connection. `on_accepted` is
+    called when a request is sent and its answer is awaited, again after each redirect; `on_open` when a
+    connection has opened. `end`, set by a connection, ends it from any thread as if the server had: what it
+    has received is delivered, and its observer completes. `token` is what was asked for in this attempt.
+    `bytes`, without content coding, and `frames` count what was received. `loop` drives the
     connections, unless threads do; each says so by `driven_by`, and `on_driven` hears it.
     """
 
@@ -144,6 +223,7 @@ class Session:
         self.loop: AbstractEventLoop | None = None
         self.token: str | Unasked | None = UNASKED
         self.before_open: Callable[[Any], Any] = lambda _: None
+        self.on_accepted: Callable[[], None] = lambda: None
         self.on_open: Callable[[], None] = lambda: None
         self.on_driven: Callable[[AbstractEventLoop | None], None] = lambda _: None
         self.end: Callable[[], None] = lambda: None

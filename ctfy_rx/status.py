@@ -98,17 +98,22 @@ class Waiting(Status, frozen=True):
 class Gap(News, frozen=True):
     """The connection is open again after `seconds` in which events may have been missed.
 
-    With `logged` only those that the activity log does not hold: the others come from there. Not told where
-    the server gives its events ids: it is asked to go on from the last one.
+    With `logged` only those that the activity log does not hold: the others come from there. `resumable`
+    where the server was asked to go on from the last event id: whether it can, it does not say.
+
+    >>> print(Gap(2.5, resumable=True))
+    events of the last 2.5 s may be missing, if the server cannot give them again
     """
 
     seconds: float
     logged: bool = False
+    resumable: bool = False
     state: ClassVar[str] = "gap"
 
     def __str__(self) -> str:
         which = " that the log does not hold" if self.logged else ""
-        return f"events of the last {self.seconds:.1f} s{which} may be missing"
+        unless = ", if the server cannot give them again" if self.resumable else ""
+        return f"events of the last {self.seconds:.1f} s{which} may be missing{unless}"
 
 
 class Late(News, frozen=True):

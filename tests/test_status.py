@@ -34,6 +34,11 @@ SENTENCES = [
     (Waiting(1, ConnectionResetError(), 2), "waiting", "reconnecting in 1.0 s: ConnectionResetError"),
     (Gap(2.5), "gap", "events of the last 2.5 s may be missing"),
     (Gap(2.5, True), "gap", "events of the last 2.5 s that the log does not hold may be missing"),
+    (
+        Gap(2.5, resumable=True),
+        "gap",
+        "events of the last 2.5 s may be missing, if the server cannot give them again",
+    ),
     (Late(2.0, LOST), "late", "events come late, the log is read again in 2.0 s: connection refused"),
     (Lagging(3.25), "lagging", "subscribers are slow: events wait 3.2 s for them"),
     (Dropped(7), "dropped", "a consumer is too slow: 7 events dropped"),

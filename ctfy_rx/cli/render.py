@@ -86,9 +86,10 @@ def as_status(status: Status, address: str) -> Text | None:
                 plain(f"reconnecting in {_round(delay)} s: {cause or 'the server ended the connection'}"),
                 "yellow",
             )
-        case Missing(seconds, logged):
+        case Missing(seconds, logged, resumable):
             which = " that the log does not hold" if logged else ""
-            return Text(f"events of the last {_round(seconds)} s{which} may be missing", "yellow")
+            unless = ", if the server cannot give them again" if resumable else ""
+            return Text(f"events of the last {_round(seconds)} s{which} may be missing{unless}", "yellow")
         case _:
             return Text(plain(str(status)), "yellow")
 

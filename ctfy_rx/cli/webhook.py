@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import httpx
 
 from ctfy_rx import CtfyRxError, Event
 from ctfy_rx.cli.render import as_json, as_sentence
+from ctfy_rx.connection.http_values import seconds_to_wait
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import Backoff
 
@@ -149,7 +151,11 @@ def _key(event: Event[Any]) -> str:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    try:
-        return float(response.headers.get("retry-after") or response.json()["retry_after"])
+    asked = seconds_to_wait(response.headers.get("retry-after", ""), time.time())
+    if asked is not None:
+        return asked
+    try:  # Discord's, with fractions
+        told = float(response.json()["retry_after"])
     except (ValueError, TypeError, LookupError):
         return None
+    return told if math.isfinite(told) else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 from typing import Any, cast
 
 import httpx
 
 from ctfy_rx.connection.content_coding import unknown_coding
+from ctfy_rx.connection.http_values import media_type, seconds_to_wait
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.errors import (
     CertificateRejected,
@@ -25,7 +25,7 @@ from ctfy_rx.errors import (
 )
 from ctfy_rx.text.printable import escaped
 
-__all__ = ["BODY_BYTES", "is_event_stream", "refusal", "translated"]
+__all__ = ["BODY_BYTES", "answer_behind", "is_event_stream", "refusal", "translated"]
 
 BODY_BYTES = 2048
 """How much of a refusing response's body is read and kept."""
@@ -35,11 +35,19 @@ _TOO_MANY_STREAMS_WAIT = 60.0
 
 def is_event_stream(response: Any) -> bool:
     """Whether the response opens a stream: 200 with ``text/event-stream``, in any case, with any parameters,
-    in a content coding that can be undone."""
-    essence = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if response.status_code != httpx.codes.OK or essence != "text/event-stream":
+    said once or more often, in a content coding that can be undone."""
+    type_ = media_type(response.headers.get("content-type", ""))
+    if response.status_code != httpx.codes.OK or type_ != "text/event-stream":
         return False
     return unknown_coding(response.headers) is None
+
+
+def answer_behind(error: Exception) -> Any:
+    """The response that a hook of the caller's took offence at, as by the common `raise_for_status`: what it
+    means is decided here. Its body may be gone. Raises `error` where there is none."""
+    if all(class_.__name__ != "HTTPStatusError" for class_ in type(error).__mro__):
+        raise error
+    return cast("Any", error).response
 
 
 def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: float) -> HttpError:
@@ -48,7 +56,7 @@ def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: 
     text = secrets.hidden(body.decode("utf-8", "replace"))[:BODY_BYTES]
     headers = {name.lower(): secrets.hidden(value) for name, value in response.headers.items()}
     status = response.status_code
-    retry_after = _retry_after(headers, now)
+    retry_after = seconds_to_wait(headers.get("retry-after", ""), now)
     kind: type[HttpError] = HttpError
     match status:
         case 401 | 403:
@@ -94,17 +102,6 @@ def _code(body: str) -> object:
     return holder.get("code") or (
         cast("dict[str, Any]", detail).get("code") if isinstance(detail, dict) else None
     )
-
-
-def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    # RFC 9110, 10.2.3: "Retry-After = HTTP-date / delay-seconds"
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
 
 
 def translated(error: Exception, *, address: str, secrets: Secrets) -> Exception:

@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 import httpx
 
-from ctfy_rx.connection.request import origin
+from ctfy_rx.connection.request import is_home
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.process import not_for_children, this_process
 
@@ -84,14 +84,14 @@ class ClientMaker:
 
 
 def add_token(client: Any, token: str, url: httpx.URL) -> None:
-    """Make `client` (httpx's or httpx2's, blocking or not) send ``token=`` in the query to the origin of
-    `url`, and to no other."""
-    _wrap(client, lambda inner: _TokenTransport(inner, token, origin(url)))
+    """Make `client` (httpx's or httpx2's, blocking or not) send ``token=`` in the query to where `url` is at
+    home (`is_home`), and nowhere else."""
+    _wrap(client, lambda inner: _TokenTransport(inner, token, url))
 
 
 def add_bearer(client: Any, token: str, url: httpx.URL) -> None:
-    """Make `client` send ``Authorization: Bearer`` to the origin of `url`, and to no other."""
-    _wrap(client, lambda inner: _BearerTransport(inner, token, origin(url)))
+    """Make `client` send ``Authorization: Bearer`` there instead."""
+    _wrap(client, lambda inner: _BearerTransport(inner, token, url))
 
 
 def _wrap(client: Any, around: Callable[[Any], _TokenTransport]) -> None:
@@ -105,10 +105,10 @@ def _wrap(client: Any, around: Callable[[Any], _TokenTransport]) -> None:
 class _TokenTransport:
     """Serves a blocking client and an asynchronous one, as the transport that it wraps does."""
 
-    def __init__(self, inner: Any, token: str, where: tuple[str, str, int | None]) -> None:
+    def __init__(self, inner: Any, token: str, home: httpx.URL) -> None:
         self._inner = inner
         self._token = token
-        self._origin = where
+        self._home = home
 
     def __repr__(self) -> str:
         return f"<token added to {self._inner!r}>"
@@ -120,7 +120,7 @@ class _TokenTransport:
         return await self._inner.handle_async_request(self._with_token(request))
 
     def _with_token(self, request: Any) -> Any:
-        if origin(request.url) != self._origin:
+        if not is_home(request.url, self._home):
             return request
         url, headers = self._credentials(request)
         # The request's own class makes its copy: httpx's Request, or httpx2's.

@@ -21,11 +21,12 @@ from typing import Any
 
 from reactivex import abc
 
-from ctfy_rx.connection.answers import BODY_BYTES, is_event_stream, refusal, translated
+from ctfy_rx.connection.answers import BODY_BYTES, answer_behind, is_event_stream, refusal, translated
+from ctfy_rx.connection.bodies import async_body_of, body_of
 from ctfy_rx.connection.clients import Lifeline, LoopSockets
-from ctfy_rx.connection.content_coding import Content
 from ctfy_rx.connection.redaction import Secrets, redact_logs
-from ctfy_rx.connection.request import EventRequest, exchange, redirect_target
+from ctfy_rx.connection.redirects import exchange, redirect_target
+from ctfy_rx.connection.request import EventRequest
 from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.errors import FrameTooLarge, LoopClosed, StreamClosed
 from ctfy_rx.reconnect import Session
@@ -36,6 +37,7 @@ __all__ = ["LoopDriver", "Prepare", "ThreadDriver"]
 
 _log = logging.getLogger("ctfy_rx")
 _REFUSAL_TIMEOUT = 5.0  # seconds
+_PAGE_TIMEOUT = 0.5  # seconds; what is wrong with a page its head says, and it may go on for ever
 _REFUSAL_BYTES = 2 * BODY_BYTES  # so that a secret at the end of what is kept is read whole
 
 Prepare = Callable[[Any], tuple[EventRequest, Secrets]]
@@ -62,6 +64,7 @@ class _Driver:
         self._observer = observer
         self._address = address
         self._secrets = Secrets()
+        self._idle_timeout: float | None = None
         self._disposed = False
         self._ended = False
 
@@ -84,9 +87,17 @@ class _Driver:
 
     def exchange(self) -> Generator[tuple[Any, dict[str, Any]], Any, Any]:
         request, self._secrets = self._prepare(self._client)
-        self._address = request.address
+        self._address, self._idle_timeout = request.address, request.idle_timeout
         redact_logs(self._secrets)
         return exchange(request, self._client, self._session.last_event_id, self._secrets)
+
+    def traced(self, name: str, info: dict[str, Any]) -> None:
+        """What httpcore's ``trace`` extension tells of a request."""
+        # What a proxy is asked for by CONNECT is not the server's to accept.
+        if name.endswith(".receive_response_headers.started") and not self._disposed:
+            method = getattr(info.get("request"), "method", b"")
+            if method != b"CONNECT":
+                self._session.on_accepted()
 
     def opened(self) -> None:
         if not self._disposed:
@@ -172,20 +183,27 @@ class ThreadDriver(_Driver):
                 self._session.before_open(self._client)
                 response = self._open()
                 self.opened()
-                yield from _body(response)
+                yield from body_of(response, self._idle_timeout)
         except Exception as error:
             failure = self.failure(error)
         if failure is not None:
             raise failure  # out of the handler: httpx's error, which holds the request, is not chained
 
     def _open(self) -> Any:
+        def trace(name: str, info: dict[str, Any]) -> None:
+            self._lifeline.trace(name, info)
+            self.traced(name, info)
+
         steps = self.exchange()
         self._client.event_hooks["response"].append(self.refuse_bad_location)
         request, options = next(steps)
         while True:
             self.go_on()
-            request.extensions["trace"] = self._lifeline.trace
-            response = self._client.send(request, stream=True, follow_redirects=False, **options)
+            request.extensions["trace"] = trace
+            try:
+                response = self._client.send(request, stream=True, follow_redirects=False, **options)
+            except Exception as error:
+                response = answer_behind(error)
             self._lifeline.hold(response.extensions.get("network_stream"))
             try:
                 request, options = steps.send(response)
@@ -198,13 +216,14 @@ class ThreadDriver(_Driver):
 
     def _beginning(self, response: Any) -> bytes:
         body = b""
-        timer = threading.Timer(_REFUSAL_TIMEOUT, self._lifeline.cut)
+        is_page = response.is_success
+        timer = threading.Timer(_PAGE_TIMEOUT if is_page else _REFUSAL_TIMEOUT, self._lifeline.cut)
         timer.daemon = True
         timer.start()
         with suppress(Exception):  # the status says what matters
-            for chunk in _body(response):
+            for chunk in body_of(response):
                 body += chunk
-                if len(body) >= _REFUSAL_BYTES:
+                if is_page or len(body) >= _REFUSAL_BYTES:
                     break
         timer.cancel()
         return body[:_REFUSAL_BYTES]
@@ -261,7 +280,7 @@ class LoopDriver(_Driver):
                     await answer
                 response = await self._open()
                 self.opened()
-                async with aclosing(_async_body(response)) as chunks:
+                async with aclosing(async_body_of(response, self._idle_timeout)) as chunks:
                     async for chunk in chunks:
                         yield chunk
         except Exception as error:
@@ -273,13 +292,21 @@ class LoopDriver(_Driver):
         async def check(response: Any) -> None:
             self.refuse_bad_location(response)
 
+        async def trace(name: str, info: dict[str, Any]) -> None:
+            await hold(name, info)
+            self.traced(name, info)
+
         steps = self.exchange()
         self._client.event_hooks["response"].append(check)
         request, options = next(steps)
         while True:
             self.go_on()
-            request.extensions["trace"] = self._sockets.trace()
-            response = await self._client.send(request, stream=True, follow_redirects=False, **options)
+            hold = self._sockets.trace()
+            request.extensions["trace"] = trace
+            try:
+                response = await self._client.send(request, stream=True, follow_redirects=False, **options)
+            except Exception as error:
+                response = answer_behind(error)
             try:
                 request, options = steps.send(response)
             except StopIteration:
@@ -290,57 +317,12 @@ class LoopDriver(_Driver):
         raise self.refusal(response, await self._beginning(response))
 
     async def _beginning(self, response: Any) -> bytes:
-        body = b""
+        body, is_page = b"", response.is_success
+        timeout = asyncio.timeout(_PAGE_TIMEOUT if is_page else _REFUSAL_TIMEOUT)
         with suppress(Exception):  # the status says what matters
-            async with asyncio.timeout(_REFUSAL_TIMEOUT), aclosing(_async_body(response)) as chunks:
+            async with timeout, aclosing(async_body_of(response)) as chunks:
                 async for chunk in chunks:
                     body += chunk
-                    if len(body) >= _REFUSAL_BYTES:
+                    if is_page or len(body) >= _REFUSAL_BYTES:
                         break
         return body[:_REFUSAL_BYTES]
-
-
-def _body(response: Any) -> Generator[bytes, None, None]:
-    if (
-        response.is_stream_consumed
-    ):  # it came whole, as from a mock transport, and httpx has undone its codings
-        yield response.content
-        return
-    content = Content(response.headers)
-    if content.is_plain:
-        yield from response.iter_raw()
-        return
-    for raw in response.iter_raw():
-        yield from content.pieces(raw)
-    content.finish()
-
-
-async def _async_body(response: Any) -> AsyncGenerator[bytes, None]:
-    if response.is_stream_consumed:
-        yield response.content
-        return
-    content = Content(response.headers)
-    chunks = response.aiter_raw()
-    try:
-        async for raw in chunks:
-            if content.is_plain:
-                yield raw
-                continue
-            for piece in content.pieces(raw):
-                yield piece
-                await asyncio.sleep(0)  # a chunk that holds gigabytes leaves the loop to others
-        content.finish()
-    finally:
-        await _run_out(chunks)
-
-
-async def _run_out(chunks: Any) -> None:
-    # `async for` does not close what it is broken out of, nor do the iterators of httpx and httpcore, one in
-    # another: asyncio would close them when they are collected, in tasks that outlive ours, and the loop
-    # perhaps. A cancellation in the innermost one, as dispose is one, ends them all in order.
-    deadline = time.monotonic() + 1.0
-    with suppress(Exception):
-        async with asyncio.timeout(0):
-            async for _ in chunks:
-                if time.monotonic() > deadline:
-                    break

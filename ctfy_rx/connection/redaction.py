@@ -22,28 +22,50 @@ _LOGGERS = (
     "hpack.table",
 )
 _UNMISTAKABLE = 6  # characters
+_BEFORE_VALUE = "(?:(?<=[=:\"'])|(?<=3[Dd])|(?<=3[Aa])|(?<=2[27]))"  # those four may be percent-encoded
+_AFTER_VALUE = r"(?![\w~.:/-])"
 _COMPRESSED_HEADERS = ("Encoded header block to %s", "Decoding %s")
 
 
 class Secrets:
     """Takes secrets out of texts, also where some characters of them are percent-encoded, once or more often.
 
+    Short ones only where they are a value, or the whole text: elsewhere their letters may well stand for
+    something else. The first one is the `token`.
+
     >>> Secrets("pt_a/b").hidden("GET /events?token=pt_a%2Fb")
     'GET /events?token=***'
+    >>> Secrets(None, "demo").hidden("GET /demo/stream?password=demo")
+    'GET /demo/stream?password=***'
     """
 
-    def __init__(self, *secrets: str | None) -> None:
-        longest_first = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
-        self._pattern = _any_of(longest_first)
-        self._unmistakable = _any_of([each for each in longest_first if len(each) >= _UNMISTAKABLE])
+    def __init__(self, token: str | None = None, *others: str | None) -> None:
+        longest_first = sorted({each for each in (token, *others) if each}, key=len, reverse=True)
+        long = [each for each in longest_first if len(each) >= _UNMISTAKABLE]
+        short = _any_of([each for each in longest_first if len(each) < _UNMISTAKABLE])
+        self._unmistakable = _any_of(long)
+        self._values = re.compile(
+            rf"{_BEFORE_VALUE}(?:{short.pattern}){_AFTER_VALUE}|\A(?:{short.pattern})\Z"
+        )
+        self._token = _any_of([each for each in long if each == token])
+        self._are_there = bool(longest_first)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return self._are_there
 
     def hidden(self, text: str) -> str:
         """`text` with ``***`` in the place of each secret."""
-        return self._pattern.sub("***", text)
+        return self._values.sub("***", self._unmistakable.sub("***", text))
 
     def hidden_in_prose(self, text: str) -> str:
-        """The same, but for secrets so short that their letters may well stand there for something else."""
+        """The same, but for short secrets."""
         return self._unmistakable.sub("***", text)
+
+    def without_token(self, address: str) -> str:
+        """What to request of another origin at `address`, into which a server may have put the token. All
+        else is requested as it is: a password may well be a word that stands in a path."""
+        return self._token.sub("***", address)
 
 
 def _any_of(secrets: list[str]) -> re.Pattern[str]:

@@ -1,46 +1,44 @@
-"""What is asked of the server: the address, the request, its redirects. Rules without I/O."""
+"""What is asked of the server: the address, the request, and who is at home there. Rules without I/O."""
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 from base64 import b64encode
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote_plus
 
 import httpx
 
-from ctfy_rx.connection.content_coding import ACCEPTED
-from ctfy_rx.connection.redaction import Secrets
-from ctfy_rx.errors import BadRedirect, ConfigurationError
+from ctfy_rx.connection.content_coding import accepted
+from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.loops import is_coroutine_function
 
 __all__ = [
+    "CREDENTIALS",
     "EVENTS_PATH",
+    "LAST_PORT",
+    "SCHEMES",
     "EventRequest",
     "api_root",
     "bare",
     "check",
-    "exchange",
+    "is_home",
     "origin",
-    "redirect_target",
     "resolve",
     "without_token",
 ]
 
 EVENTS_PATH = "/api/v1/events"
 
-_log = logging.getLogger("ctfy_rx")
-_MAX_REDIRECTS = 20
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SEE_OTHER = 303
-_SCHEMES = frozenset({"http", "https"})
-_LAST_PORT = 65535
-_CREDENTIALS = (b"authorization", b"cookie", b"proxy-authorization")
-_OF_ONE_MESSAGE = (b"host", b"content-length", b"transfer-encoding")
+SCHEMES = frozenset({"http", "https"})
+LAST_PORT = 65535
+CREDENTIALS = (b"authorization", b"cookie", b"proxy-authorization")
+"""The headers that hold them."""
+
+_HTTP, _HTTPS = 80, 443
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: a token
 _HEADER_TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]+")
 
@@ -106,7 +104,20 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port, the default port made explicit."""
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+    return url.scheme, url.host, url.port or {"http": _HTTP, "https": _HTTPS}.get(url.scheme)
+
+
+def is_home(url: httpx.URL, home: httpx.URL) -> bool:
+    """Whether credentials for `home` may go to `url`: it has the same origin, or is the same host's after the
+    plain upgrade from ``http`` to ``https``, each at its default port; so does httpx.
+
+    >>> home = httpx.URL("http://ctf.example/events")
+    >>> [is_home(httpx.URL(url), home) for url in ("https://ctf.example/", "https://ctf.example:8443/")]
+    [True, False]
+    """
+    if origin(url) == origin(home):
+        return True
+    return origin(home) == ("http", home.host, _HTTP) and origin(url) == ("https", home.host, _HTTPS)
 
 
 def bare(url: httpx.URL) -> str:
@@ -133,9 +144,9 @@ def resolve(url: str, path: str | None, base: str) -> httpx.URL:
             root = root.copy_with(path=EVENTS_PATH)
     except (httpx.InvalidURL, ValueError, TypeError):
         raise ConfigurationError('the URL cannot be read: write it like "http://localhost:8100"') from None
-    if (root.port or 0) > _LAST_PORT:
-        raise ConfigurationError(f"port {root.port} cannot exist: write one from 1 to {_LAST_PORT}")
-    if root.scheme not in _SCHEMES or not root.host:
+    if (root.port or 0) > LAST_PORT:
+        raise ConfigurationError(f"port {root.port} cannot exist: write one from 1 to {LAST_PORT}")
+    if root.scheme not in SCHEMES or not root.host:
         raise ConfigurationError('the URL lacks http:// or https://: write it like "http://localhost:8100"')
     return root
 
@@ -164,6 +175,8 @@ class EventRequest:
     auth: object = None
     idle_timeout: float | None = 75.0
     connect_timeout: float = 5.0
+    told: set[str] = field(default_factory=set[str], repr=False, compare=False)
+    """Where no credentials went, as the log was told; of all requests that were made of this one."""
 
     @property
     def address(self) -> str:
@@ -188,7 +201,7 @@ class EventRequest:
         """The `httpx.Request` of `client`'s own make that opens the stream."""
         headers = httpx.Headers({"Accept": "text/event-stream", "Cache-Control": "no-cache"})
         headers.update(self.headers)
-        headers.setdefault("Accept-Encoding", _accepted(client))
+        headers.setdefault("Accept-Encoding", accepted(client.headers.get("accept-encoding", "")))
         raw = [*headers.raw, *_last_event_id_header(last_event_id)]
         connect = self.connect_timeout
         timeout = (connect, self.idle_timeout, connect, connect)
@@ -217,14 +230,7 @@ class EventRequest:
 
 
 def _credentials(headers: Any) -> list[str]:
-    return [value for name, value in headers.multi_items() if name.encode() in _CREDENTIALS]
-
-
-def _accepted(client: Any) -> str:
-    # What a client asks for, httpx's own default or the caller's choice, as far as we can undo it.
-    asked = client.headers.get("accept-encoding", "").lower().split(",")
-    known = ACCEPTED.split(", ")
-    return ", ".join(each for each in map(str.strip, asked) if each.partition(";")[0] in known) or "identity"
+    return [value for name, value in headers.multi_items() if name.encode() in CREDENTIALS]
 
 
 def _last_event_id_header(last_event_id: str) -> list[tuple[bytes, bytes]]:
@@ -233,71 +239,6 @@ def _last_event_id_header(last_event_id: str) -> list[tuple[bytes, bytes]]:
     # a changed one would be a wrong one.
     value = last_event_id.encode("utf-8", "replace").strip(b" \t")
     return [(b"Last-Event-ID", value)] if _HEADER_TEXT.fullmatch(value) else []
-
-
-def exchange(
-    wanted: EventRequest, client: Any, last_event_id: str, secrets: Secrets
-) -> Generator[tuple[Any, dict[str, Any]], Any, Any]:
-    """The requests to send, one after another until no redirect is left; returns the last response.
-
-    Yields a request with the options to send it with, and is sent its response. Credentials go to the first
-    origin alone.
-    """
-    first = request = wanted.build(client, last_event_id)
-    home: dict[str, Any] = {} if wanted.auth is None else {"auth": wanted.auth}
-    status = 0
-    for _ in range(_MAX_REDIRECTS + 1):
-        at_home = origin(request.url) == origin(wanted.url)
-        response = yield request, home if at_home else {"auth": None}
-        status = response.status_code
-        target = redirect_target(response, secrets)
-        if target is None:
-            return response
-        if origin(target) == origin(wanted.url):
-            request = _redirected(request, status, target, first.headers, client.cookies)
-        else:
-            # A server may repeat the token anywhere in a Location, as in `/login?next=...`.
-            hidden = secrets.hidden(target.raw_path.decode("ascii")).encode("ascii")
-            headers = httpx.Headers([h for h in first.headers.raw if h[0].lower() not in _CREDENTIALS])
-            target = target.copy_with(raw_path=hidden)
-            _log.warning("%s redirects to %s: no credentials go there", wanted.address, bare(target))
-            request = _redirected(request, status, target, headers, None)
-    raise BadRedirect(
-        f"{wanted.address} redirects round in circles: check the URL and the proxy", status=status
-    )
-
-
-def _redirected(before: Any, status: int, url: httpx.URL, headers: Any, cookies: Any) -> Any:
-    method, content = before.method, before.content
-    # RFC 9110, 15.4.2 to 15.4.4: after 303, and by custom a POST after 301 and 302, the new request is a GET
-    # without content.
-    if status == _SEE_OTHER or (status in {301, 302} and method == "POST"):
-        method, content = "GET", b""
-    dropped = _OF_ONE_MESSAGE if content else (*_OF_ONE_MESSAGE, b"content-type")
-    raw = [header for header in headers.raw if header[0].lower() not in dropped]
-    # The request's own class makes it: httpx's Request, or httpx2's.
-    return type(before)(
-        method, str(url), headers=raw, content=content, cookies=cookies, extensions=before.extensions
-    )
-
-
-def redirect_target(response: Any, secrets: Secrets) -> httpx.URL | None:
-    """Where the response redirects to, None if it is no redirect. Raises `BadRedirect` if that is nowhere."""
-    if response.status_code not in _REDIRECTS:
-        return None
-    location = response.headers.get("location")
-    url = httpx.URL(str(response.request.url))
-    try:
-        target = url.join(location) if location else None
-    except (httpx.InvalidURL, ValueError):
-        target = None
-    if target is None or target.scheme not in _SCHEMES or (target.port or 0) > _LAST_PORT:
-        raise BadRedirect(
-            f"{secrets.hidden(bare(url))} redirects (status {response.status_code}) to no usable address: "
-            "check the URL and the proxy",
-            status=response.status_code,
-        )
-    return without_token(target)[0].copy_with(userinfo=b"", fragment=None)
 
 
 def without_token(url: httpx.URL) -> tuple[httpx.URL, str | None]:

@@ -10,26 +10,24 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
-from ctfy_rx.connection.answers import translated
+from ctfy_rx.connection.answers import answer_behind, translated
+from ctfy_rx.connection.bodies import MAX_SECONDS, WholeBody, is_gone, refuse_compressed, too_slow
 from ctfy_rx.connection.clients import Lifeline, LoopSockets, add_bearer
 from ctfy_rx.connection.redaction import Secrets, redact_logs
-from ctfy_rx.connection.request import bare
-from ctfy_rx.errors import ConnectionFailed, ConnectionTimedOut
+from ctfy_rx.connection.redirects import REDIRECTS
+from ctfy_rx.connection.request import bare, is_home
 
 __all__ = ["Answer", "Get", "LoopRest", "Root", "Steps", "ThreadRest"]
 
 T = TypeVar("T")
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_SECONDS = 60.0
 _READ_TIMEOUT = 15.0  # seconds
 
 
@@ -108,43 +106,26 @@ class _Rest:
             timeout=(connect, min(self._root.read_timeout or _READ_TIMEOUT, _READ_TIMEOUT), connect, connect),
         )
 
+    def _upgrades(self, answer: Answer) -> bool:
+        """Whether the server asks to come over https instead: from now on we do."""
+        location, url = answer.headers.get("location"), self._root.url
+        if answer.status_code not in REDIRECTS or not location or url.scheme != "http":
+            return False
+        try:
+            target = url.join(location)
+        except httpx.InvalidURL:
+            return False
+        if target.scheme != "https" or not is_home(target, url):
+            return False
+        self._root = replace(self._root, url=url.copy_with(scheme="https", port=None))
+        return True
+
     def _answer(self, response: Any, body: bytes) -> Answer:
         address = bare(httpx.URL(str(response.request.url)))
         return Answer(response.status_code, response.headers, body, address, self._secrets)
 
     def _translated(self, error: Exception) -> Exception:
         return translated(error, address=bare(self._root.url), secrets=self._secrets)
-
-
-class _Body:
-    """Gathers a body, up to a size and for a time."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._until = time.monotonic() + MAX_SECONDS
-
-    def add(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._size += len(piece)
-        if self._size > MAX_BODY_BYTES:
-            raise ConnectionFailed(f"{self._address} sends more than {MAX_BODY_BYTES} bytes in one answer")
-        if time.monotonic() > self._until:
-            raise _too_slow(self._address)
-
-    def bytes(self) -> bytes:
-        return b"".join(self._pieces)
-
-
-def _refuse_compressed(response: Any) -> None:
-    # Not asked for, and httpx decompresses without a bound.
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise ConnectionFailed(f"{bare(httpx.URL(str(response.request.url)))} sent a compressed answer")
-
-
-def _too_slow(address: str) -> ConnectionTimedOut:
-    return ConnectionTimedOut(f"{address} needs more than {MAX_SECONDS:.0f} s for one answer")
 
 
 class ThreadRest(_Rest):
@@ -177,17 +158,24 @@ class ThreadRest(_Rest):
             self._asking.release()
 
     def _fetched(self, get: Get) -> Answer:
+        answer = self._sent(get)
+        return self._sent(get) if self._upgrades(answer) else answer
+
+    def _sent(self, get: Get) -> Answer:
         failure: Exception
         try:
             redact_logs(self._secrets)
             request = self._request(get)
             request.extensions["trace"] = self._lifeline.trace
-            response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
+            try:
+                response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
+            except Exception as error:  # noqa: BLE001 - a hook's, or it is raised again
+                response = answer_behind(error)
             with closing(response):
                 self._lifeline.hold(response.extensions.get("network_stream"))
-                body = _Body(bare(self._root.url))
-                _refuse_compressed(response)
-                for piece in response.iter_bytes():
+                body = WholeBody(bare(self._root.url))
+                refuse_compressed(response)
+                for piece in () if is_gone(response) else response.iter_bytes():
                     body.add(piece)
             return self._answer(response, body.bytes())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer that did not come
@@ -237,22 +225,32 @@ class LoopRest(_Rest):
         return result
 
     async def _fetched(self, get: Get) -> Answer:
+        answer = await self._sent(get)
+        return await self._sent(get) if self._upgrades(answer) else answer
+
+    async def _sent(self, get: Get) -> Answer:
         failure: Exception
         try:
             redact_logs(self._secrets)
             request = self._request(get)
             request.extensions["trace"] = self._sockets.trace()
             async with asyncio.timeout(MAX_SECONDS):
-                response = await self._client.send(request, stream=True, auth=None, follow_redirects=False)
+                try:
+                    response = await self._client.send(
+                        request, stream=True, auth=None, follow_redirects=False
+                    )
+                except Exception as error:  # noqa: BLE001 - as above
+                    response = answer_behind(error)
                 async with aclosing(response):
-                    body = _Body(bare(self._root.url))
-                    _refuse_compressed(response)
-                    async with aclosing(response.aiter_bytes()) as pieces:
-                        async for piece in pieces:
-                            body.add(piece)
+                    body = WholeBody(bare(self._root.url))
+                    refuse_compressed(response)
+                    if not is_gone(response):
+                        async with aclosing(response.aiter_bytes()) as pieces:
+                            async for piece in pieces:
+                                body.add(piece)
             return self._answer(response, body.bytes())
         except TimeoutError:
-            failure = _too_slow(bare(self._root.url))
+            failure = too_slow(bare(self._root.url))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer that did not come
             failure = self._translated(error)
         raise failure  # as above

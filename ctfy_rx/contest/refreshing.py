@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
+from ctfy_rx.delivery.clock import seconds_of
 from ctfy_rx.threads.turns import Turns
 
 __all__ = ["CACHE", "FLOOR", "refreshed"]
@@ -94,7 +95,7 @@ class _Fetching(Generic[T]):
         self._awaits = False
         self._given_up = 0
         self._is_due = False
-        self._began = timer.now
+        self._began = seconds_of(timer)
 
     def begin(self) -> None:
         self._turns.take(self._start)
@@ -113,7 +114,7 @@ class _Fetching(Generic[T]):
         if self._is_due:
             return
         self._is_due = True
-        since = (self._timer.now - self._began).total_seconds()
+        since = seconds_of(self._timer) - self._began
         self._soon.disposable = self._after(
             max(_JITTER * self._random(), self._floor * 2**self._given_up - since), self._start
         )
@@ -132,7 +133,7 @@ class _Fetching(Generic[T]):
             return
         self._is_due = False
         self._given_up += self._awaits
-        self._began = self._timer.now
+        self._began = seconds_of(self._timer)
         self._number += 1
         number, self._awaits = self._number, True
         self._asking.disposable = Disposable()  # the one before is given up, also if it answers right now

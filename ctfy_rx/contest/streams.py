@@ -245,7 +245,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
         """What an organiser must hear of: nodes, instances and tasks that fail, failures that the platform
         only counts, and gaps in what this very stream has heard. See `operators.alerts`.
 
-        Ours are ``ops_failed``, ``stream_gap {seconds, logged}`` and ``stream_dropped {total}``.
+        Ours are ``ops_failed``, ``stream_gap {seconds, logged, resumable}`` and ``stream_dropped {total}``.
         """
         own = self._pipeline.status.pipe(
             ops.filter(lambda status: isinstance(status, Gap | Dropped)), ops.map(_own_trouble)

@@ -1,22 +1,40 @@
-"""`Clock`: one thread that gives the time to any number of compositions, of which none can stop it."""
+"""`Clock`: one thread that gives the time to any number of compositions, of which none can stop it; and how
+time is measured."""
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from reactivex import abc, typing
 from reactivex.disposable import Disposable
 from reactivex.internal import DisposedException
-from reactivex.scheduler import EventLoopScheduler
+from reactivex.scheduler import EventLoopScheduler, VirtualTimeScheduler
 from reactivex.scheduler.scheduleditem import ScheduledItem
 from typing_extensions import override
 
 from ctfy_rx.delivery.slow_subscriber import report_work
 
-__all__ = ["Clock"]
+__all__ = ["Clock", "seconds_of"]
 
 S = TypeVar("S")
+
+
+def seconds_of(scheduler: abc.SchedulerBase) -> float:
+    """Seconds, from which to take a difference, on a clock that nobody sets.
+
+    What a scheduler of reactivex's calls `now` is the wall clock, which jumps; only a virtual one's is its
+    own.
+
+    >>> from reactivex.testing import TestScheduler
+    >>> time = TestScheduler()
+    >>> time.advance_to(2.5)
+    >>> seconds_of(time)
+    2.5
+    """
+    virtual = isinstance(scheduler, VirtualTimeScheduler)
+    return scheduler.to_seconds(scheduler.now) if virtual else time.monotonic()
 
 
 class Clock(EventLoopScheduler):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable
 from reactivex.scheduler import TimeoutScheduler
 
+from ctfy_rx.delivery.clock import seconds_of
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.turns import Turns
 
@@ -48,12 +49,12 @@ def rate(
             observer: abc.ObserverBase[float], subscribed_on: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             timer = scheduler or subscribed_on or TimeoutScheduler.singleton()
-            came: deque[datetime] = deque()
+            came: deque[float] = deque()
             turns = Turns()
             tick = SerialDisposable()
 
             def told() -> None:
-                horizon = timer.now - timedelta(seconds=seconds)
+                horizon = seconds_of(timer) - seconds
                 while came and came[0] <= horizon:
                     came.popleft()
                 observer.on_next(len(came) / seconds)
@@ -65,7 +66,7 @@ def rate(
 
             tick.disposable = timer.schedule_relative(every, on_tick)
             items = source.subscribe(
-                lambda _: came.append(timer.now),
+                lambda _: came.append(seconds_of(timer)),
                 lambda error: turns.take(lambda: observer.on_error(error)),
                 lambda: turns.take(observer.on_completed),
                 scheduler=subscribed_on,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random as _random
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from reactivex import Observable, abc
@@ -13,13 +12,16 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAs
 from reactivex.scheduler import TimeoutScheduler
 
 from ctfy_rx.connection.frames import loop_of
+from ctfy_rx.delivery.clock import seconds_of
 from ctfy_rx.delivery.culprit import is_for_the_program
-from ctfy_rx.errors import ConnectionFailed, HttpError
-from ctfy_rx.reconnect import Backoff, Session, is_transient
+from ctfy_rx.errors import HttpError
+from ctfy_rx.reconnect import Attempts, Backoff, Ended, Session, is_transient
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
 from ctfy_rx.threads.loops import LoopScheduler
 
 __all__ = ["retry_with_backoff"]
+
+_GATEWAY_TIMEOUT = 504
 
 _log = logging.getLogger("ctfy_rx")
 
@@ -59,18 +61,22 @@ def retry_with_backoff(
                  --a--b---------c-----d--e--
 
     The delay is `initial` seconds after the first failure, grows by `factor` up to `maximum`, and a random
-    amount, up to `jitter` x delay, is subtracted. A connection that stayed open for `reset_after` seconds
-    starts anew: if it is closed cleanly, the next attempt follows almost at once. One that ends sooner counts
-    as a failure, also if it is closed cleanly. A server's ``retry:`` takes the place of `initial`, and its
-    ``Retry-After`` that of the delay, each between 0.5 and 300 s; a random amount, up to `jitter` x
-    delay, is added to what the server asked for.
+    amount, up to `jitter` x delay, is subtracted. It does not grow after a connection that the server closed
+    in order and that delivered an item, sent a ``retry:``, or was open for `reset_after` seconds; it begins
+    anew after any that was open for `reset_after`, or that delivered and was open for as long as the wait
+    before it. The wait for a connection's headers is time open.
 
-    Never completes. Fails at once with an error for which `retry_if` is false, with the last real error after
-    `max_attempts` failures in a row (`ConnectionFailed` if all of them were closed cleanly), and with what a
-    subscriber raised, which is never retried. `scheduler` gives the time (default: the event loop that drives
-    the connections, else that of the subscription, else a timer thread for each wait), `random` the chance,
-    numbers in [0, 1). `on_status` is told of `Connecting`, `Open`, `Waiting` and `Gap`. Raises
-    `ConfigurationError` for numbers without a meaning.
+    A server's ``retry:`` takes the place of `initial`, from 0.5 s up to `maximum`; its ``Retry-After`` takes
+    that of the delay, between 0.5 and 300 s. A random amount, up to `jitter` x delay, is then added.
+    `maximum` bounds every wait but that of a ``Retry-After``.
+
+    Never completes. Fails at once with an error for which `retry_if` is false; after `max_attempts`
+    connections in a row that delivered nothing and were not open for `reset_after`, with the last real error
+    of them (`ConnectionFailed` if all of them were closed in order); and with what a subscriber raised, which
+    is never retried. `scheduler` gives the time (default: the event loop that drives the connections, else
+    that of the subscription, else a timer thread for each wait), `random` the chance, numbers in [0, 1).
+    `on_status` is told of `Connecting`, `Open`, `Waiting` and `Gap`. Raises `ConfigurationError` for numbers
+    without a meaning.
 
     >>> import reactivex
     >>> from reactivex.testing import TestScheduler
@@ -129,7 +135,7 @@ class _Retrying(Generic[T]):
         on_status: Callable[[Status], None] | None,
     ) -> None:
         self._observer = observer
-        self._policy = policy
+        self._attempts = Attempts(policy)
         self._retry_if = retry_if
         self._given_timer = timer
         self._subscribed_on = subscribed_on
@@ -139,21 +145,23 @@ class _Retrying(Generic[T]):
         self._source: Observable[T] = (
             source.connect(self._session) if isinstance(source, _Resumable) else source
         )
+        self._session.on_accepted = self._accepted
         self._session.on_open = self._opened
         self._connection = SerialDisposable()
         self._wait = SerialDisposable()
         self.disposable = CompositeDisposable(self._wait, self._connection)
-        self._failures = 0
-        self._opened_at: datetime | None = None
-        self._lost_at: datetime | None = None
-        self._last_error: Exception | None = None
+        self._accepted_at: float | None = None
+        self._is_open = False
+        self._delivered = False
+        self._lost_at: float | None = None
         self._raised_by_subscriber: Exception | None = None
 
     def attempt(self, *_: Any) -> None:
         if self.disposable.is_disposed:  # just now, while the timer was on its way here
             return
-        self._opened_at = None
-        self._tell(Connecting(self._failures + 1))
+        self._accepted_at = self._session.retry = None
+        self._is_open = self._delivered = False
+        self._tell(Connecting(self._attempts.number))
         # Put in its place before subscribing: a source that ends at once must not dispose of the wait that it
         # began.
         connection = SingleAssignmentDisposable()
@@ -184,16 +192,23 @@ class _Retrying(Generic[T]):
                 raise
             _log.exception("on_status raised on %r", status)
 
+    def _accepted(self) -> None:
+        if self._accepted_at is None:
+            self._accepted_at = seconds_of(self._timer)
+
     def _opened(self) -> None:
-        self._opened_at = self._timer.now
+        self._accepted()
+        self._is_open = True
         self._tell(Open())
-        if self._lost_at is not None and not self._session.last_event_id:
-            self._tell(Gap((self._opened_at - self._lost_at).total_seconds()))
+        if self._lost_at is not None:
+            seconds = seconds_of(self._timer) - self._lost_at
+            self._tell(Gap(seconds, resumable=bool(self._session.last_event_id)))
         self._lost_at = None
 
     def _on_next(self, item: T) -> None:
-        if self._opened_at is None:
+        if not self._is_open:
             self._opened()  # a source that does not say when it opens shows it by its first item
+        self._delivered = True
         try:
             self._observer.on_next(item)
         except Exception as error:
@@ -215,21 +230,19 @@ class _Retrying(Generic[T]):
             self._observer.on_error(error)
 
     def _ended(self, error: Exception | None) -> None:
-        now = self._timer.now
-        uptime = (now - self._opened_at).total_seconds() if self._opened_at else 0.0
-        self._lost_at = self._lost_at or (now if self._opened_at else None)
-        self._failures = self._policy.failures_after(self._failures, uptime=uptime, clean=error is None)
-        if error is not None or self._failures <= 1:  # of these failures in a row, not of a former row
-            self._last_error = error
-        if self._policy.gives_up(self._failures):
-            self._observer.on_error(
-                self._last_error or ConnectionFailed("the server ends each connection at once")
-            )
+        was_open = self._is_open or not _is_refusal(error)
+        now, uptime = seconds_of(self._timer), 0.0
+        if was_open and self._accepted_at is not None:
+            uptime = now - self._accepted_at
+            self._lost_at = now if self._lost_at is None else self._lost_at
+        gives_up_with = self._attempts.after(
+            Ended(error=error, delivered=self._delivered, uptime=uptime, retry=self._session.retry)
+        )
+        if gives_up_with is not None:
+            self._observer.on_error(gives_up_with)
             return
-        retry_after = error.retry_after if isinstance(error, HttpError) else None
-        delay = self._policy.delay(self._failures, retry=self._session.retry, retry_after=retry_after)
-        self._tell(Waiting(delay, error, self._failures + 1))
-        self._wait_for(delay)
+        self._tell(Waiting(self._attempts.delay, error, self._attempts.number))
+        self._wait_for(self._attempts.delay)
 
     def _wait_for(self, delay: float) -> None:
         # Put in its place before it begins: one that is over at once must not dispose of the wait after it.
@@ -239,3 +252,9 @@ class _Retrying(Generic[T]):
             wait.disposable = self._timer.schedule_relative(delay, self.attempt)
         except Exception as error:  # noqa: BLE001 - a scheduler that is disposed, a loop that is closed
             self._observer.on_error(error)
+
+
+def _is_refusal(error: Exception | None) -> bool:
+    """Whether the server has answered, and not a gateway for one that has said nothing yet: many send their
+    headers with their first event."""
+    return isinstance(error, HttpError) and error.status != _GATEWAY_TIMEOUT

@@ -17,14 +17,16 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.rest import Steps
-from ctfy_rx.errors import HttpError, LogUnavailable, TokenRefused
+from ctfy_rx.errors import LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Ledger
 from ctfy_rx.platform.questions import Identity, Log, identify
 from ctfy_rx.platform.since import Place, beginning
-from ctfy_rx.reconnect import Backoff, is_transient
+from ctfy_rx.reconnect import Backoff, asked_by, is_transient
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Gap, Late, Open, Status
 
@@ -210,8 +212,8 @@ class Doorbell:
                 self.ring()
                 who = str(self._identity) if self._identity is not None else ""
                 return Open(who=who, nobody=self._anonymous, refused=self._refused)
-            case Gap(seconds):
-                return Gap(seconds, logged=self._log is not None)
+            case Gap():
+                return msgspec.structs.replace(status, logged=self._log is not None)
             case _:
                 return status
 
@@ -274,8 +276,7 @@ class Doorbell:
     def _failed(self, error: Exception) -> None:
         self._failures += 1
         self._rung = True
-        retry_after = error.retry_after if isinstance(error, HttpError) else None
-        delay = self._backoff.delay(self._failures, retry_after=retry_after)
+        delay = self._backoff.delay(self._failures, retry_after=asked_by(error))
         self._not_before = self._clock() + delay
         if self._ended:
             return

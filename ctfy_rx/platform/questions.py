@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import msgspec
 
 from ctfy_rx.catalogue import PAYLOADS, STORED, Payload
 from ctfy_rx.connection.answers import refusal
+from ctfy_rx.connection.http_values import unix_time
 from ctfy_rx.connection.rest import Answer, Get, Steps
 from ctfy_rx.errors import ConnectionFailed, HttpError, LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
@@ -196,7 +196,5 @@ def _refusal(answer: Answer) -> HttpError:
 
 def server_time(answer: Answer, otherwise: float) -> float:
     """When the server answered (unix time, whole seconds), by its ``Date``; `otherwise` where it has none."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-    except (ValueError, OverflowError):
-        return otherwise
+    told = unix_time(answer.headers.get("date", ""))
+    return otherwise if told is None else told

@@ -19,7 +19,7 @@ from ctfy_rx.delivery.receipts import Held, Receipts
 from ctfy_rx.errors import BufferOverflow, CtfyRxError
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Cursor
-from ctfy_rx.reconnect import Backoff, is_transient
+from ctfy_rx.reconnect import Backoff, asked_by, is_transient
 from ctfy_rx.recording.lines import Header, to_line
 from ctfy_rx.recording.writer import Tape
 from ctfy_rx.threads.process import this_process
@@ -211,7 +211,8 @@ class Recorder:
                     reason = str(error) or "it was stopped before the log was read"
                     _log.warning("%s lacks what happened after %s: %s", self.tape.path.name, since, reason)
                     return ()
-            self._work.wait(backoff.delay(attempt))
+                delay = backoff.delay(attempt, retry_after=asked_by(error))
+            self._work.wait(delay)
         raise AssertionError
 
     def _asked(self, question: Callable[[], A]) -> A:

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.errors import BrokerRefused, ConfigurationError, ConnectionFailed, CtfyRxError, MissingExtra
-from ctfy_rx.reconnect import Backoff, is_transient
+from ctfy_rx.reconnect import Attempts, Backoff, Ended, is_transient
 from ctfy_rx.status import Connecting, Status, Waiting
 from ctfy_rx.threads.loops import ended
 
@@ -70,23 +70,25 @@ class Broker:
 
         Raises what `gives_up` says of, and what is no trouble with a broker.
         """
-        failures = attempt = 0
+        attempts = Attempts(backoff)
         while True:
-            attempt += 1
-            tell(Connecting(attempt))
-            began = clock()
+            tell(Connecting(attempts.number))
+            connection, opened_at = None, clock()
             try:
                 async with self.connection() as connection:
+                    opened_at = clock()
                     await connection.racing(work(connection))
                     return
             except Exception as error:  # noqa: BLE001 - judged here
                 cause = self.failure(error)
-            failures = backoff.failures_after(failures, uptime=clock() - began, clean=False)
-            if gives_up(cause) or backoff.gives_up(failures):
+            ended = Ended(error=cause)
+            if connection is not None:  # to wait for one that does not come is no time open
+                uptime = clock() - opened_at
+                ended = Ended(error=cause, delivered=connection.delivered, uptime=uptime)
+            if gives_up(cause) or attempts.after(ended) is not None:
                 raise cause
-            delay = backoff.delay(failures)
-            tell(Waiting(delay, cause, failures))
-            await asyncio.sleep(delay)
+            tell(Waiting(attempts.delay, cause, attempts.number))
+            await asyncio.sleep(attempts.delay)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
@@ -131,6 +133,8 @@ class Connection:
         self.client: Any = Client()  # the types of nats-py have holes
         self.js: Any
         self.discovered: set[str] = set()
+        self.delivered = False
+        """Whether an event has gone through it; who works with it says so."""
         self._domain = domain
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._trouble: Exception | None = None

@@ -203,6 +203,7 @@ class Relay:
         async def confirm() -> None:
             async for event, ack in sending.confirmed():
                 self._count(event, ack)
+                connection.delivered = True
 
         try:
             await together(send(), confirm())

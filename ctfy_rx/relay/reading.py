@@ -83,6 +83,7 @@ class Reading:
                     raise ConnectionFailed("messages were lost on their way: they are asked for again")
                 expected += 1
                 self._read(place.stream, message)
+                connection.delivered = True
         except asyncio.CancelledError:
             if not connection.is_lost:
                 with suppress(TimeoutError):

@@ -37,7 +37,7 @@ def events(
     token: Token = None,
     client_factory: ClientFactory | None = None,
     path: str | None = None,
-    auto_reconnect: bool = True,
+    auto_reconnect: bool | None = None,
     autoconnect: bool = True,
     linger: float = 0.0,
     initial: float = 1.0,
@@ -62,9 +62,11 @@ def events(
     is. Without `url`, ``CTFY_PLATFORM_URL`` names the platform and ``CTFY_TOKEN`` holds the token, which goes
     to no other origin. `token` may be a callable, asked at each attempt. `client_factory` makes the client of
     each connection, and its base URL counts. With `auto_reconnect` False the first loss ends the stream with
-    its error, and a clean end completes it. With `autoconnect` False only `EventStream.connect` opens the
-    connection. It stays open for `linger` seconds after the last subscriber has left. `initial` to `retry_if`
-    are those of `operators.retry_with_backoff`, all other options those of `frames`.
+    its error, and a clean end completes it. None is True, but False where `method` is another than GET and
+    HEAD: such a request is sent again only where True is written. With `autoconnect` False only
+    `EventStream.connect` opens the connection. It stays open for `linger` seconds after the last subscriber
+    has left. `initial` to `retry_if` are those of `operators.retry_with_backoff`, all other options those of
+    `frames`.
 
     Where the token may read the platform's activity log, each event that it holds comes from there, once and
     in order, also those of the time before a reconnect; all other events come live. `log` False: all of them
@@ -90,6 +92,7 @@ def events(
         url, token = url_and_token(url, path, token)
     elif callable(client_factory):
         client_factory, token = with_environment(client_factory, token)
+    reopens = _is_safe(options.get("method", "GET")) if auto_reconnect is None else auto_reconnect
     source = frames(url, token=token, client_factory=client_factory, path=path, **options)
     reconnecting = partial(
         op.retry_with_backoff,
@@ -113,11 +116,11 @@ def events(
         buffer=buffer,
         policy=policy,
         backoff=Backoff(initial=initial, maximum=maximum, factor=factor, jitter=jitter),
-        reopens=auto_reconnect,
+        reopens=reopens,
     )
 
     def kept_open(connections: Resumable, tell: Callable[[Status], None]) -> Observable[list[Frame]]:
-        return reconnecting(on_status=tell)(connections) if auto_reconnect else once(connections, tell)
+        return reconnecting(on_status=tell)(connections) if reopens else once(connections, tell)
 
     def connection(tell: Callable[[Status], None]) -> Observable[Iterator[Event[Payload]]]:
         return staged(source, wanted, kept_open, tell, pipeline)
@@ -141,3 +144,8 @@ def events(
     earlier = partial(logged_now, source)
     stream = EventStream(pipeline, pipeline.events, earlier=earlier if log is not False else None)
     return stream if competition is None else stream.by_competition(competition, and_of_none=True)
+
+
+def _is_safe(method: object) -> bool:
+    """Whether a request may be sent again without being asked: RFC 9110, 9.2.1."""
+    return not isinstance(method, str) or method.upper() in {"GET", "HEAD"}

@@ -200,6 +200,10 @@ def test_json_keeps_lone_surrogates():
         (Waiting(0.31, None, 1), "reconnecting in 0.3 s: the server ended the connection"),
         (Waiting(1.0, ConnectionError("\x1b[2J\n"), 1), "reconnecting in 1 s: ␛[2J␊"),
         (Gap(3.1), "events of the last 3 s may be missing"),
+        (
+            Gap(3.1, resumable=True),
+            "events of the last 3 s may be missing, if the server cannot give them again",
+        ),
         (Dropped(8), "a consumer is too slow: 8 events dropped"),
     ],
     ids=lambda value: getattr(value, "state", ""),

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import httpx
@@ -110,12 +111,30 @@ def test_what_may_have_been_taken_is_never_sent_twice(broken):
 
 @pytest.mark.parametrize(
     "asks",
-    [httpx.Response(429, headers={"Retry-After": "20"}), httpx.Response(429, json={"retry_after": 20.0})],
+    [
+        httpx.Response(429, headers={"Retry-After": "20"}),
+        httpx.Response(429, headers={"Retry-After": "20, 20"}),
+        httpx.Response(429, json={"retry_after": 20.0}),
+        httpx.Response(429, headers={"Retry-After": "soon"}, json={"retry_after": 20.0}),
+    ],
 )
 def test_it_waits_as_long_as_it_is_asked_to(asks):
     server = Server(asks)
     server.webhook().send(WRONG)
     assert server.times == [0.0, 20.0]
+
+
+def test_a_date_until_which_it_is_asked_to_wait_is_utc(monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1780315200.0)
+    server = Server(httpx.Response(429, headers={"Retry-After": "Mon Jun  1 12:02:00 2026"}))
+    server.webhook().send(WRONG)
+    assert server.times == [0.0, 120.0]
+
+
+def test_a_wait_that_is_no_number_is_none():
+    server = Server(httpx.Response(429, content=b'{"retry_after": NaN}'))
+    server.webhook().send(WRONG)
+    assert server.times == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(("kind", "pace"), [("discord", 0.5), ("slack", 1.0), ("json", 0.0)])

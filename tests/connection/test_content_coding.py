@@ -37,6 +37,7 @@ CODED = [
     pytest.param("deflate", zlib.compress(TEXT), id="zlib"),
     pytest.param("deflate", raw_deflate(TEXT), id="raw deflate"),
     pytest.param("deflate", zlib.compress(TEXT) + b"more", id="more after the end"),
+    pytest.param("deflate", zlib.compress(TEXT[:9]) + zlib.compress(TEXT[9:]), id="one after the other"),
     pytest.param("deflate, gzip", gzip.compress(zlib.compress(TEXT)), id="one within the other"),
     pytest.param("identity", TEXT, id="identity"),
     pytest.param("", TEXT, id="none"),
@@ -73,6 +74,35 @@ def test_no_bytes_do_worse_than_being_refused(garbage: bytes, coding: str):
 def test_a_body_that_ends_in_the_middle_is_refused(coding: str, coded: bytes):
     with pytest.raises(httpx.DecodingError, match="ends in the middle"):
         undone(coding, coded[: len(coded) // 2 + 1])
+
+
+SQUEEZE = zlib.compressobj(wbits=31)
+HEAD = SQUEEZE.compress(b": connected\n\n") + SQUEEZE.flush(zlib.Z_SYNC_FLUSH)
+NOTHING = b"\0\0\0\xff\xff"  # an empty block, as a flush without data leaves it
+
+
+@pytest.mark.parametrize(
+    ("chunk", "is_alive"),
+    [(NOTHING, False), (SQUEEZE.compress(b":\n") + SQUEEZE.flush(zlib.Z_SYNC_FLUSH), True)],
+)
+def test_bytes_that_give_nothing_are_no_sign_of_life(chunk: bytes, is_alive: bool):
+    now = [0.0]
+    content = Content({"content-encoding": "gzip"}, patience=75.0, clock=lambda: now[0])
+    assert b"".join(content.pieces(HEAD))
+    now[0] = 75.0
+    assert not b"".join(content.pieces(NOTHING))
+    now[0] = 75.1
+    if is_alive:
+        assert b"".join(content.pieces(chunk))
+    else:
+        with pytest.raises(httpx.ReadTimeout):
+            list(content.pieces(chunk))
+
+
+def test_without_patience_they_may_go_on():
+    now = iter(range(0, 10_000, 1000))
+    content = Content({"content-encoding": "gzip"}, clock=lambda: next(now))
+    assert b"".join(piece for chunk in (HEAD, *[NOTHING] * 5) for piece in content.pieces(chunk))
 
 
 def test_an_empty_body_is_whole():

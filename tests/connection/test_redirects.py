@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -225,6 +227,101 @@ def test_the_other_scheme_of_the_same_host_is_another_origin(watch: Watch) -> No
     with Server(sends(END), tls=True) as other, Server(sends(redirect(other.url))) as server:
         assert watch(frames(server.url, **OPTIONS, verify=trusting())).end().names == ["here"]  # type: ignore[arg-type]
         assert_no_credentials(other.requests[0])
+
+
+def upgrading(location: str, requests: list[httpx.Request]) -> httpx.MockTransport:
+    """Redirects the first request to `location`, and streams then."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if len(requests) == 1:
+            return httpx.Response(301, headers={"Location": location})
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=frame("here"))
+
+    return httpx.MockTransport(answer)
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "keeps"),
+    [
+        ("http://ctf.example/events", "https://ctf.example/events", True),
+        ("http://ctf.example:80/events", "https://ctf.example:443/other", True),
+        ("http://CTF.example/events", "https://ctf.EXAMPLE/events", True),
+        ("http://ctf.example/events", "https://ctf.example:8443/events", False),
+        ("http://ctf.example:8080/events", "https://ctf.example/events", False),
+        ("http://ctf.example/events", "https://www.ctf.example/events", False),
+        ("https://ctf.example/events", "http://ctf.example/events", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"token": "pt_secret"},
+        {"auth": ("me", "pt_secret")},
+        {"headers": {"Authorization": "Bearer pt_secret"}},
+    ],
+    ids=str,
+)
+def test_credentials_survive_the_plain_upgrade_to_https_and_nothing_else(
+    watch: Watch, url: str, location: str, keeps: bool, credentials: dict[str, Any]
+) -> None:
+    requests: list[httpx.Request] = []
+    source = frames(url, transport=upgrading(location, requests), **credentials)
+    assert watch(source).end().names == ["here"]
+    sent = [
+        ("token" in credentials and "token=pt_secret" in str(request.url))
+        or bool(request.headers.get("authorization"))
+        for request in requests
+    ]
+    assert sent == [True, keeps]
+
+
+PASSWORDS = [("demo", "demo"), ("me", "stream"), ("s", "d")]
+
+
+@pytest.mark.parametrize("auth", PASSWORDS, ids=str)
+def test_what_is_requested_of_another_origin_is_what_the_location_says(
+    watch: Watch, auth: tuple[str, str]
+) -> None:
+    with Server(sends(END)) as other, Server(sends(redirect(f"{other.url}/demo/stream?d=demo"))) as server:
+        assert watch(frames(server.url, auth=auth)).end().names == ["here"]
+        assert other.requests[0].target == "/demo/stream?d=demo"
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "ctfy_rx"]
+
+
+def test_that_credentials_stay_is_told_once(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    with Server(sends(END)) as other, Server(sends(redirect(other.url))) as server:
+        source = frames(server.url, token="pt_secret")
+        for _ in range(3):
+            assert watch(source).end().names == ["here"]
+    assert len(told(caplog)) == 1
+
+
+def test_where_there_are_none_nothing_is_told(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    with Server(sends(END)) as other, Server(sends(redirect(other.url))) as server:
+        watch(frames(server.url, headers={"X-Own": "1"})).end()
+    assert told(caplog) == []
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"token": "pt"},
+        {"auth": ("me", "pw")},
+        {"auth": httpx.BasicAuth("me", "")},
+        {"headers": {"Cookie": "a=b"}},
+    ],
+    ids=["token", "auth", "an object", "cookie"],
+)
+def test_any_kind_of_credentials_that_stay_is_told(
+    watch: Watch, caplog: pytest.LogCaptureFixture, credentials: dict[str, Any]
+) -> None:
+    with Server(sends(END)) as other, Server(sends(redirect(other.url))) as server:
+        watch(frames(server.url, **credentials)).end()
+    assert len(told(caplog)) == 1
 
 
 def test_user_info_in_a_location_is_not_used(watch: Watch) -> None:

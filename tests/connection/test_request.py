@@ -211,7 +211,10 @@ def test_what_the_token_callable_raises_reaches_the_subscriber(watch: Watch) -> 
 @pytest.mark.parametrize(
     ("given", "clients", "sent"),
     [
-        ({}, None, b"gzip, deflate"),
+        ({}, None, b"identity"),
+        ({}, "gzip, deflate, br, zstd", b"identity"),  # httpx's own, where those packages are installed
+        ({}, "gzip", b"gzip"),
+        ({}, "deflate, gzip", b"deflate, gzip"),
         ({}, "br, gzip;q=0.5, zstd", b"gzip;q=0.5"),
         ({}, "br", b"identity"),
         ({}, "identity", b"identity"),
@@ -219,7 +222,7 @@ def test_what_the_token_callable_raises_reaches_the_subscriber(watch: Watch) -> 
         ({"Accept-Encoding": "identity"}, "gzip", b"identity"),
     ],
 )
-def test_only_codings_that_can_be_undone_are_asked_for_unless_the_caller_says_so(
+def test_no_coding_is_asked_for_unless_the_caller_says_so(
     given: dict[str, str], clients: str | None, sent: bytes
 ) -> None:
     headers = {} if clients is None else {"Accept-Encoding": clients}

@@ -18,7 +18,19 @@ from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.errors import FrameTooLarge, TokenRefused
 from ctfy_rx.reconnect import Session
 
-from ..support.servers import CHUNKED, CLOSE_DELIMITED, Peer, Script, Server, chunk, frame, sends, trusting
+from ..support.ports import own_port
+from ..support.servers import (
+    CHUNKED,
+    CLOSE_DELIMITED,
+    Peer,
+    Script,
+    Server,
+    chunk,
+    frame,
+    reply,
+    sends,
+    trusting,
+)
 from ..support.waiting import PATIENCE, until
 from ..support.watching import Watched
 from .conftest import Watch, no_readers
@@ -74,6 +86,41 @@ def test_before_open_may_be_awaited(loop: asyncio.AbstractEventLoop) -> None:
         asyncio.run_coroutine_threadsafe(subscribe(), loop).result(PATIENCE)
         assert watched.end().names == ["a"]
     assert order == ["looked", "opened"]
+
+
+# on_accepted
+
+
+def test_on_accepted_is_called_when_the_answer_is_awaited(watch: Watch) -> None:
+    order: list[str] = []
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        until(lambda: order)  # so it is not the headers that say it
+        peer.send(CLOSE_DELIMITED)
+
+    hooks = {name: lambda name=name: order.append(name) for name in ("on_accepted", "on_open")}
+    with Server(script) as server:
+        _, source = of(frames(server.url), **hooks)
+        watch(source).end()
+    assert order == ["on_accepted", "on_open"]
+
+
+def test_on_accepted_is_not_called_where_nobody_listens(watch: Watch) -> None:
+    order: list[str] = []
+    _, source = of(frames(f"http://127.0.0.1:{own_port()}"), on_accepted=lambda: order.append("accepted"))
+    watch(source).failure()
+    assert order == []
+
+
+def test_on_accepted_is_not_called_for_what_a_proxy_is_asked(watch: Watch) -> None:
+    order: list[str] = []
+    with Server(sends(reply(502))) as proxy:
+        source = frames("https://ctf.example", proxy=proxy.url)
+        _, source = of(source, on_accepted=lambda: order.append("accepted"))
+        watch(source).failure()
+        assert proxy.requests[0].request.startswith(b"CONNECT ")
+    assert order == []
 
 
 # end

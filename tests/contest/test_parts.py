@@ -138,7 +138,7 @@ def test_alerts_tell_of_our_own_gaps(p: Platform):
         p.drop_connections()
         until(lambda: seen)
         assert seen[0].event == "stream_gap"
-        assert set(seen[0].data) == {"seconds", "logged"}
+        assert set(seen[0].data) == {"seconds", "logged", "resumable"}
 
 
 def test_close_ends_whatever_came_of_the_stream(p: Platform):

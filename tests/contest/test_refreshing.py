@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import reactivex
 from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+from reactivex.subject import Subject
 
-from ctfy_rx.contest.refreshing import refreshed
+from ctfy_rx.contest.refreshing import FLOOR, refreshed
 
+from ..support.clocks import SetBack
 from ..support.marbles import Marbles
 
 
@@ -105,3 +108,19 @@ def test_after_dispose_nothing_is_fetched_and_nothing_told(second):
     m.run(60.0)
     assert server.fetched == [0.0, 4.0][: 1 + (second > 4)]
     assert answers(observer) == [(1.0, "1")]
+
+
+def test_a_wall_clock_that_is_set_back_makes_nobody_wait_for_longer_than_the_floor():
+    waits: list[float] = []
+
+    class Waits(SetBack):
+        def schedule_relative(self, duetime: Any, action: Any, state: Any = None) -> abc.DisposableBase:
+            waits.append(self.to_seconds(duetime))
+            return Disposable()
+
+    signals: Subject[Any] = Subject()
+    operator = refreshed(reactivex.never, timer_of=lambda _: Waits(), cache=-0.5)
+    signals.pipe(operator).subscribe()
+    signals.on_next("scored")
+    assert waits
+    assert max(waits) <= FLOOR

@@ -23,6 +23,7 @@ from ctfy_rx.operators import retry_with_backoff
 from ctfy_rx.reconnect import RETRY_CEILING, RETRY_FLOOR, Session
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
 
+from ..support.clocks import SetBack
 from ..support.marbles import Marbles
 from ..support.threads import started
 from ..support.waiting import PATIENCE
@@ -83,11 +84,11 @@ def test_what_comes_before_and_after_a_loss_is_one_stream():
     source = m.connections(
         "^-a--b--#",
         "         -c---d--#",
-        "                   -e-----",
+        "                  -e-----",
     )
     seen = m.watch(source.pipe(retry()))
     m.run()
-    expected = "--a--b----c---d-----e-----"
+    expected = "--a--b----c---d----e-----"
     assert seen.messages == m.read(expected)
     assert source.opened == source.drawn
 
@@ -128,7 +129,7 @@ def test_a_connection_that_lasted_and_broke_is_reopened_after_the_initial_delay(
 
 def test_a_connection_that_broke_too_soon_does_not_reset_the_delay():
     m = Marbles()
-    source = m.connections("#", " #", "   a--------#", "                -")
+    source = m.connections("#", " #", "   a#", "        -")
     m.watch(source.pipe(retry(reset_after=10)))
     m.run()
     assert source.opened == source.drawn
@@ -149,19 +150,51 @@ def test_uptime_counts_from_the_moment_of_opening():
 
 def test_a_server_that_answers_and_closes_each_time_is_left_alone_longer_and_longer():
     m = Marbles()
-    source = m.connections(*["a|"] * 5)
+    source = m.connections(*["-|"] * 5)
     m.watch(source.pipe(retry(reset_after=10)))
     m.run()
     assert source.opened == [0, 1 + 1, 2 + 1 + 2, 5 + 1 + 4, 10 + 1 + 8, 19 + 1 + 16]
 
 
-@pytest.mark.parametrize(("chance", "delay"), [(0.0, 0), (0.5, 0.25), (1.0, 0.5)])
-def test_a_clean_close_after_a_long_time_is_followed_almost_at_once(chance, delay):
+def test_a_server_that_rotates_its_connections_is_reopened_after_the_initial_delay_each_time():
     m = Marbles()
-    source = m.connections("a---------|")
-    m.watch(source.pipe(retry_with_backoff(reset_after=10, jitter=0.5, random=lambda: chance)))
+    source = m.connections("a--|", "    b--|", "        c--|", "            d--")
+    seen = m.watch(source.pipe(retry(max_attempts=2)))
     m.run()
-    assert source.opened == [0, 10 + delay]
+    assert seen.messages == m.read("a---b---c---d--")
+
+
+@pytest.mark.parametrize("end", ["|", "#"])
+def test_the_wait_for_headers_is_time_open(end):
+    """A server that sends its headers with its first event, and has none."""
+
+    def silent(session: Session) -> Observable[str]:
+        m.at(m.now + 1, session.on_accepted)
+        return m.cold("-----------" + end)
+
+    m = Marbles()
+    source = Resumable(*[silent] * 4)
+    told: list[Status] = []
+    m.watch(source.pipe(retry(reset_after=10, max_attempts=2, on_status=told.append)))
+    m.run()
+    assert [status.delay for status in told if isinstance(status, Waiting)] == [1, 1, 1, 1]
+
+
+def refused(status: int) -> HttpError:
+    return HttpError("no", status=status)
+
+
+@pytest.mark.parametrize(("status", "delays"), [(503, [1, 2, 4]), (504, [1, 1, 1])])
+def test_a_refusal_was_never_open_however_long_it_took_but_a_gateway_speaks_for_itself(status, delays):
+    def slow(session: Session) -> Observable[str]:
+        session.on_accepted()
+        return m.cold("------------#")
+
+    m = Marbles(error=refused(status))
+    told: list[Status] = []
+    m.watch(Resumable(*[slow] * 3).pipe(retry(reset_after=10, on_status=told.append)))
+    m.run()
+    assert [status.delay for status in told if isinstance(status, Waiting)] == delays
 
 
 def test_no_initial_delay_stays_none_however_often_it_fails():
@@ -184,10 +217,26 @@ def asking(retry_seconds: float) -> Resumable:
     return Resumable(connection, connection)
 
 
+def test_a_clean_close_that_asks_for_a_wait_is_no_failure_and_holds_for_its_own_connection_alone():
+    def closes(session: Session) -> Observable[str]:
+        return m.cold("-|")
+
+    def asks_and_closes(session: Session) -> Observable[str]:
+        session.retry = 3.0
+        return m.cold("-|")
+
+    m = Marbles()
+    told: list[Status] = []
+    source = Resumable(asks_and_closes, asks_and_closes, asks_and_closes, closes, closes)
+    m.watch(source.pipe(retry(on_status=told.append)))
+    m.run()
+    assert [status.delay for status in told if isinstance(status, Waiting)] == [3, 3, 3, 3, 6]
+
+
 @pytest.mark.parametrize(
-    ("asked", "honoured"), [(5.0, 5.0), (0.05, RETRY_FLOOR), (1e9, RETRY_CEILING), (0.0, RETRY_FLOOR)]
+    ("asked", "honoured"), [(5.0, 5.0), (0.05, RETRY_FLOOR), (1e9, 30.0), (0.0, RETRY_FLOOR)]
 )
-def test_retry_is_honoured_between_floor_and_ceiling(asked, honoured):
+def test_retry_is_honoured_between_its_floor_and_the_maximum(asked, honoured):
     seen: list[Status] = []
     m = Marbles()
     m.watch(asking(asked).pipe(retry(on_status=seen.append)))
@@ -211,7 +260,7 @@ def test_nobody_comes_back_earlier_than_retry_asks():
     assert [status.delay for status in seen if isinstance(status, Waiting)] == [6, 12]
 
 
-@pytest.mark.parametrize(("chance", "delay"), [(0.0, 20), (1.0, 20.5)])
+@pytest.mark.parametrize(("chance", "delay"), [(0.0, 20), (0.5, 25), (1.0, 30)])
 def test_retry_after_takes_the_place_of_the_delay_with_chance_on_top(chance, delay):
     m = Marbles(error=HttpError("busy", status=503, retry_after=20.0))
     source = m.connections("#")
@@ -232,7 +281,7 @@ def test_retry_after_keeps_to_floor_and_ceiling(asked, honoured):
 # Giving up
 
 
-def test_after_max_attempts_failures_the_last_real_error_comes_out():
+def test_after_max_attempts_connections_that_came_to_nothing_the_last_real_error_comes_out():
     m = Marbles()
     source = m.connections("#", " #", "   #")
     seen = m.watch(source.pipe(retry(max_attempts=3)))
@@ -243,35 +292,43 @@ def test_after_max_attempts_failures_the_last_real_error_comes_out():
 
 def test_clean_closes_in_between_do_not_hide_the_real_error():
     m = Marbles()
-    source = m.connections("#", " a|", "    a|")
+    source = m.connections("#", " -|", "    -|")
     seen = m.watch(source.pipe(retry(max_attempts=3)))
     m.run()
-    assert seen.messages == m.read("-a--a#")
+    assert seen.messages == m.read("-----#")
 
 
 def test_clean_closes_alone_give_up_with_an_error_that_says_so():
     m = Marbles()
-    seen = m.watch(m.connections("a|", "  a|").pipe(retry(max_attempts=2)))
+    seen = m.watch(m.connections("-|", "  -|").pipe(retry(max_attempts=2)))
     m.run()
     error = seen.messages[-1].value.exception
     assert isinstance(error, ConnectionFailed)
-    assert str(error) == "the server ends each connection at once"
+    assert str(error) == "the server closed 2 connections in a row without sending an event"
 
 
 def test_an_error_of_before_a_long_connection_is_not_what_it_gives_up_with():
     m = Marbles(error=ConnectionFailed("of last week"))
-    source = m.connections("#", " a---------|", "           a|", "             a|")
+    source = m.connections("#", " a---------|", "            -|", "              -|")
     seen = m.watch(source.pipe(retry(reset_after=10, max_attempts=2)))
     m.run()
-    assert "at once" in str(seen.messages[-1].value.exception)
+    assert "without sending an event" in str(seen.messages[-1].value.exception)
 
 
 def test_max_attempts_counts_anew_after_a_connection_that_lasted():
     m = Marbles()
-    source = m.connections("#", " a---------#", "            #")
+    source = m.connections("#", " a---------#", "            #", "              #")
     seen = m.watch(source.pipe(retry(reset_after=10, max_attempts=2)))
     m.run()
-    assert seen.messages == m.read("-a----------#")
+    assert seen.messages == m.read("-a------------#")
+
+
+def test_connections_that_each_deliver_are_never_enough():
+    m = Marbles()
+    source = m.connections(*["a|"] * 9)
+    seen = m.watch(source.pipe(retry(1, max_attempts=1)), "^----------------!")
+    m.run()
+    assert seen.messages == m.read("a-a-a-a-a-a-a-a-a")
 
 
 @pytest.mark.parametrize(
@@ -505,10 +562,10 @@ def test_a_real_loss_is_retried_though_a_subscriber_raised_before():
         return Disposable()
 
     errors: list[Exception] = []
-    Observable(subscribe).pipe(retry(max_attempts=2)).subscribe(raising, errors.append, scheduler=m.time)
-    m.run()
+    Observable(subscribe).pipe(retry()).subscribe(raising, errors.append, scheduler=m.time)
+    m.run(1)
     assert subscriptions == [0, 1]
-    assert errors == [m.error]
+    assert not errors
 
 
 def test_a_loss_inside_a_callback_is_retried():
@@ -551,7 +608,9 @@ def test_the_last_event_id_and_retry_survive_a_reconnect():
     assert len(source.sessions) == 1
 
 
-def test_a_connection_that_resumes_by_id_leaves_no_gap():
+def test_a_gap_is_told_also_where_the_server_was_asked_to_go_on_and_says_so():
+    """Many servers give ids, and have nothing to replay."""
+
     def first(session: Session) -> Observable[str]:
         session.on_open()
         session.last_event_id = "41"
@@ -565,7 +624,67 @@ def test_a_connection_that_resumes_by_id_leaves_no_gap():
     told: list[Status] = []
     m.watch(Resumable(first, second).pipe(retry(on_status=told.append)))
     m.run()
-    assert told == [Connecting(1), Open(), Waiting(1.0, m.error, attempt=2), Connecting(2), Open()]
+    assert told == [
+        Connecting(1),
+        Open(),
+        Waiting(1.0, m.error, attempt=2),
+        Connecting(2),
+        Open(),
+        Gap(1.0, resumable=True),
+    ]
+
+
+def test_a_connection_that_waited_for_its_headers_until_the_end_leaves_a_gap():
+    def without_headers(session: Session) -> Observable[str]:
+        session.on_accepted()
+        return m.cold("--#")
+
+    def with_its_first_event(session: Session) -> Observable[str]:
+        session.on_accepted()
+        m.at(m.now + 5, session.on_open)
+        return m.cold("-----a")
+
+    m = Marbles()
+    told: list[Status] = []
+    source = Resumable(without_headers, with_its_first_event)
+    m.watch(source.pipe(retry(on_status=told.append)))
+    m.run()
+    assert [status for status in told if isinstance(status, Gap)] == [Gap(6.0)]
+
+
+def test_a_server_that_refused_and_then_opens_leaves_no_gap():
+    def refuses(session: Session) -> Observable[str]:
+        session.on_accepted()
+        return reactivex.throw(refused(503))
+
+    def opens(session: Session) -> Observable[str]:
+        session.on_open()
+        return reactivex.never()
+
+    m = Marbles()
+    told: list[Status] = []
+    m.watch(Resumable(refuses, opens).pipe(retry(on_status=told.append)))
+    m.run()
+    assert told[-1] == Open()
+
+
+def test_a_wall_clock_that_is_set_back_changes_no_gap_and_no_uptime():
+    told: list[Status] = []
+    reopened = threading.Event()
+    attempts = iter([reactivex.of("a"), reactivex.of("b"), reactivex.never()])
+
+    def on_next(item: str) -> None:
+        if item == "b":
+            reopened.set()
+
+    source = reactivex.defer(lambda _: next(attempts)).pipe(
+        retry(0.001, scheduler=SetBack(), on_status=told.append)
+    )
+    subscription = source.subscribe(on_next)
+    assert reopened.wait(PATIENCE)
+    subscription.dispose()
+    [gap] = [status for status in told if isinstance(status, Gap)]
+    assert 0 < gap.seconds < PATIENCE
 
 
 def test_each_subscriber_has_a_session_of_its_own():
@@ -599,7 +718,7 @@ def test_each_subscriber_counts_its_own_failures():
 def test_the_statuses_tell_the_life_of_the_connections():
     m = Marbles()
     told: list[tuple[float, Status]] = []
-    source = m.connections("#", " --a--|", "        a---#", "                --")
+    source = m.connections("#", " --a--#", "       a---|", "            --")
     m.watch(source.pipe(retry(on_status=lambda status: told.append((m.now, status)))))
     m.run()
     assert told == [
@@ -607,12 +726,12 @@ def test_the_statuses_tell_the_life_of_the_connections():
         (0, Waiting(1.0, m.error, attempt=2)),
         (1, Connecting(2)),
         (3, Open()),
-        (6, Waiting(2.0, None, attempt=3)),
-        (8, Connecting(3)),
-        (8, Open()),
-        (8, Gap(2.0)),
-        (12, Waiting(4.0, m.error, attempt=4)),
-        (16, Connecting(4)),
+        (6, Waiting(1.0, m.error, attempt=2)),
+        (7, Connecting(2)),
+        (7, Open()),
+        (7, Gap(1.0)),
+        (11, Waiting(1.0, None, attempt=1)),
+        (12, Connecting(1)),
     ]
     assert source.opened == source.drawn
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 import reactivex
+from reactivex.subject import Subject
 
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators import alerts, burst, by_competition, by_team, rate
 from ctfy_rx.operators.suspicion import Burst
 
+from ..support.clocks import SetBack
 from ..support.marbles import Marbles
+from ..support.waiting import until
 
 
 def wrong(second: float, team: str = "red", **fields: Any) -> Event[Any]:
@@ -175,3 +178,12 @@ def test_a_contest_with_what_belongs_to_none():
         *signals,
         *odd,
     ]
+
+
+def test_a_wall_clock_that_is_set_back_keeps_no_item_in_the_window():
+    told: list[float] = []
+    items: Subject[str] = Subject()
+    subscription = items.pipe(rate(0.001, every=0.005, scheduler=SetBack())).subscribe(told.append)
+    items.on_next("x")
+    until(lambda: told and told[-1] == 0)
+    subscription.dispose()

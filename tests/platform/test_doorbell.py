@@ -410,6 +410,7 @@ def test_open_says_who_we_are_and_a_gap_whether_the_log_fills_it():
     house.open()
     assert house.bell.completed(Open()) == Open("root (admin)")
     assert house.bell.completed(Gap(2.0)) == Gap(2.0, logged=True)
+    assert house.bell.completed(Gap(2.0, resumable=True)) == Gap(2.0, logged=True, resumable=True)
     house.bell.nobody()
     assert house.bell.completed(Open()) == Open()
     house.bell.nobody(anonymous=True)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import warnings
 from contextlib import suppress
 
 import pytest
 
 from ctfy_rx.errors import ConnectionFailed
+from ctfy_rx.reconnect import Backoff
 from ctfy_rx.relay.broker import Broker, Connection
+from ctfy_rx.status import Waiting
+
+from ..support.ports import own_port
 
 
 def left_open(work) -> list[str]:
@@ -51,3 +56,45 @@ async def test_work_that_ends_because_the_connection_is_lost_is_not_done():
     asyncio.get_running_loop().call_soon(connection._lost.set_result, None)
     with pytest.raises(ConnectionFailed, match="closed the connection"):
         await connection.racing(work())
+
+
+async def after_losses(
+    broker: Broker, *, lost: int = 1000, work=None, uptime: float, **options
+) -> list[float]:
+    """The delays of `Broker.work`, until it gives up, or after `lost` losses; each reading of the clock is
+    `uptime` later."""
+    delays: list[float] = []
+
+    def tell(status) -> None:
+        if isinstance(status, Waiting):
+            delays.append(status.delay)
+            if len(delays) == lost:
+                raise KeyError
+
+    async def nothing(_) -> None:
+        raise ConnectionFailed("lost")
+
+    clock = itertools.count(step=uptime)
+    with suppress(ConnectionFailed, KeyError):
+        backoff = Backoff(initial=0.001, jitter=0, reset_after=5.0, **options)
+        await broker.work(work or nothing, tell=tell, backoff=backoff, clock=lambda: next(clock))
+    return delays
+
+
+async def test_to_wait_for_a_broker_in_vain_is_no_time_open():
+    broker = Broker(f"nats://127.0.0.1:{own_port()}")
+    assert await after_losses(broker, uptime=10.0, max_attempts=3) == [0.001, 0.002]
+
+
+@pytest.mark.parametrize(("uptime", "delays"), [(0.0, [0.001, 0.002]), (10.0, [0.001, 0.001])])
+async def test_a_connection_that_lasted_begins_the_delays_anew(broker, uptime, delays):
+    assert await after_losses(Broker(broker.url), lost=2, uptime=uptime) == delays
+
+
+async def test_a_connection_through_which_an_event_went_is_none_of_max_attempts(broker):
+    async def work(connection: Connection) -> None:
+        connection.delivered = True
+        raise ConnectionFailed("lost")
+
+    delays = await after_losses(Broker(broker.url), lost=4, work=work, uptime=1.0, max_attempts=1)
+    assert delays == [0.001] * 4

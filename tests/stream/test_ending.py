@@ -21,6 +21,7 @@ import ctfy_rx
 from ctfy_rx import Closed, EventStream, StreamClosed, testing
 from ctfy_rx.demo.running import Platform
 
+from ..support.servers import CLOSE_DELIMITED, Server, frame, reply, sends
 from ..support.threads import readers
 from ..support.waiting import PATIENCE, Background, soon, until
 
@@ -392,6 +393,38 @@ def test_without_reconnecting_a_clean_end_completes_the_stream(p: Platform):
     until(lambda: p.connections)
     p.drop_connections(clean=True)
     assert loop.join() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "requests"),
+    [
+        ({}, 2),
+        ({"method": "head"}, 2),
+        ({"method": "POST"}, 1),
+        ({"method": "post"}, 1),
+        ({"method": "QUERY"}, 1),
+        ({"method": "POST", "auto_reconnect": True}, 2),
+        ({"method": "GET", "auto_reconnect": False}, 1),
+    ],
+    ids=str,
+)
+def test_a_request_that_is_not_safe_is_sent_again_only_where_that_is_written(options: Any, requests: int):
+    with Server(sends(CLOSE_DELIMITED, frame("a"))) as server:
+        stream = ctfy_rx.events(f"{server.url}/events", initial=0.01, **options)
+        completed = threading.Event()
+        stream.subscribe(on_completed=completed.set)
+        until(lambda: len(server.requests) >= requests)
+        if requests == 1:
+            assert completed.wait(PATIENCE)
+        stream.close()
+    assert requests > 1 or len(server.requests) == 1
+
+
+def test_nor_after_a_failure():
+    with Server(sends(reply(503))) as server:
+        with pytest.raises(ctfy_rx.HttpError, match="503"):
+            list(ctfy_rx.events(f"{server.url}/events", method="POST"))
+        assert len(server.requests) == 1
 
 
 def test_a_refusal_ends_the_stream_with_what_the_server_said():

@@ -1,0 +1,114 @@
+"""The bodies of responses: as they come, without their content codings, and whole ones, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from ctfy_rx.connection.content_coding import Content
+from ctfy_rx.connection.request import bare
+from ctfy_rx.errors import ConnectionFailed, ConnectionTimedOut
+
+__all__ = [
+    "MAX_SECONDS",
+    "WholeBody",
+    "async_body_of",
+    "body_of",
+    "is_gone",
+    "refuse_compressed",
+    "too_slow",
+]
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_SECONDS = 60.0
+
+
+def body_of(response: Any, idle_timeout: float | None = None) -> Generator[bytes, None, None]:
+    """The chunks of a blocking client's `response`; none that gives nothing for `idle_timeout` seconds."""
+    # It came whole, as from a mock transport, and httpx has undone its codings.
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    content = Content(response.headers, patience=idle_timeout)
+    if content.is_plain:
+        yield from response.iter_raw()
+        return
+    for raw in response.iter_raw():
+        yield from content.pieces(raw)
+    content.finish()
+
+
+async def async_body_of(response: Any, idle_timeout: float | None = None) -> AsyncGenerator[bytes, None]:
+    """As `body_of`, of an asynchronous client's."""
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    content = Content(response.headers, patience=idle_timeout)
+    chunks = response.aiter_raw()
+    try:
+        async for raw in chunks:
+            if content.is_plain:
+                yield raw
+                continue
+            for piece in content.pieces(raw):
+                yield piece
+                await asyncio.sleep(0)  # a chunk that holds gigabytes leaves the loop to others
+        content.finish()
+    finally:
+        await _run_out(chunks)
+
+
+async def _run_out(chunks: Any) -> None:
+    # `async for` does not close what it is broken out of, nor do the iterators of httpx and httpcore, one in
+    # another: asyncio would close them when they are collected, in tasks that outlive ours, and the loop
+    # perhaps. A cancellation in the innermost one, as dispose is one, ends them all in order.
+    deadline = time.monotonic() + 1.0
+    with suppress(Exception):
+        async with asyncio.timeout(0):
+            async for _ in chunks:
+                if time.monotonic() > deadline:
+                    break
+
+
+class WholeBody:
+    """Gathers a body from `address`, up to a size and for a time; `ConnectionFailed` beyond them."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._until = time.monotonic() + MAX_SECONDS
+
+    def add(self, piece: bytes) -> None:
+        """Take in what has come."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > MAX_BODY_BYTES:
+            raise ConnectionFailed(f"{self._address} sends more than {MAX_BODY_BYTES} bytes in one answer")
+        if time.monotonic() > self._until:
+            raise too_slow(self._address)
+
+    def bytes(self) -> bytes:
+        """All of it."""
+        return b"".join(self._pieces)
+
+
+def is_gone(response: Any) -> bool:
+    """Whether there is no body to be read: when a hook raises, httpx closes the response unread."""
+    return bool(response.is_closed and not response.is_stream_consumed)
+
+
+def refuse_compressed(response: Any) -> None:
+    """Raise `ConnectionFailed` for a coded body: not asked for, and httpx decompresses without a bound."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise ConnectionFailed(f"{bare(httpx.URL(str(response.request.url)))} sent a compressed answer")
+
+
+def too_slow(address: str) -> ConnectionTimedOut:
+    """The error for an answer that never ends."""
+    return ConnectionTimedOut(f"{address} needs more than {MAX_SECONDS:.0f} s for one answer")
