@@ -81,7 +81,7 @@ def event(
     {'challenge_id': 'pwn-1', 'solve_time_s': 98.3}
     >>> event("flag_wrong", chalenge_id="pwn-1")
     Traceback (most recent call last):
-    ctfy_rx.errors.ConfigurationError: flag_wrong has no field "chalenge_id": did you mean "challenge_id"?
+    ctfy_rx.errors.ConfigurationError: flag_wrong has no field "chalenge_id": did you mean 'challenge_id'?
     """
     word = name if isinstance(name, str) else name.event_name
     if word not in PAYLOADS:
