@@ -123,7 +123,7 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """How a connection ended: by `error`, or, without one, closed by the server in order.
+    """How a connection ended: by `error`, or, without one, closed cleanly by the server.
 
     It `delivered` an event or not, was open for `uptime` seconds, the wait for its headers included, and may
     have sent a ``retry:`` of its own (seconds).
