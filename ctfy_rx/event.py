@@ -16,7 +16,7 @@ from ctfy_rx.text.printable import escaped
 
 __all__ = ["Event", "Origin", "is_event"]
 
-Origin = Literal["live", "log", "replay"]
+Origin = Literal["live", "log", "replay", "local"]
 P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC0105 - Event[P]
 
 _REPR_LENGTH = 200
@@ -56,6 +56,8 @@ class Event(msgspec.Struct, Generic[P], frozen=True, dict=True):
     known of events that were read from the platform's activity log, and None where only a frame was seen.
     `challenge_name` and `actor_name` are filled in by `EventStream.named`, as is a team that the log did not
     tell.
+    An event of the origin ``"local"`` came from nowhere: it was made here, as `scoreboard_updated` is after a
+    gap, and is not recorded.
     `cursor` is what to give to ``since=`` to go on after this event. `recorded` is the origin with which an
     event of the origin ``"replay"`` was recorded.
     ``msgspec.json.encode(event)`` gives what came and nothing that was made from it.

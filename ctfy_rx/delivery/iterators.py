@@ -173,11 +173,12 @@ class AsyncItems(AsyncIterator[T]):
                 "an asynchronous iterator needs a running event loop: use it in a coroutine"
             )
         self._drops = drops or Drops(on_drop)
-        mailbox = self._mailbox = Mailbox[T](loop, buffer, self._drops, Held(receipts_of(source)))
-        put = mailbox.put_all if waits else mailbox.put
+        mailbox = self._mailbox = Mailbox[T](
+            loop, buffer, self._drops, Held(receipts_of(source)), waits=waits
+        )
         with mailbox.subscribing(source):
             subscription = source.subscribe(
-                put, mailbox.end, mailbox.end, scheduler=LoopScheduler(loop, room=mailbox.room)
+                mailbox.put, mailbox.end, mailbox.end, scheduler=LoopScheduler(loop, room=mailbox.room)
             )
         self._subscription.disposable = CompositeDisposable(subscription, Disposable(mailbox.held.close))
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from typing_extensions import override
 
-from ctfy_rx.delivery.buffer import Drops, check_buffer
+from ctfy_rx.delivery.buffer import Buffer, Drops, check_buffer
 from ctfy_rx.delivery.receipts import Held
 from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.loops import on_loop
-from ctfy_rx.threads.waiting import Alarm, take
+from ctfy_rx.threads.waiting import Alarm
 
 __all__ = ["End", "Mailbox", "Queue"]
 
@@ -42,36 +42,38 @@ class End:
         self.error = error
 
 
-class _Moved:
-    """Tells who waits at a queue that another is in its place."""
-
-
-class _Waiting(Consumer):
-    """At most `size` items; of more, the oldest are dropped.
+class _Waiting(Consumer, Generic[T]):
+    """A `Buffer` of `size` items, without a bound where their source `waits`.
 
     When the stream that they come from is closed, none take the place of those that wait, and what comes is
     refused until the stream completes. Who puts an item in gets hold of those that wait, and looks then
     whether it is refused; so what a thread is just putting in is refused, or goes where nobody reads.
     """
 
-    def __init__(self, size: int, drops: Drops, held: Held) -> None:
+    def __init__(self, size: int, drops: Drops, held: Held, *, waits: bool) -> None:
         super().__init__()
         check_buffer(size)
         self.held = held
-        self._size = size
+        self._size = sys.maxsize if waits else size
         self._drops = drops
+        self._items = self._none()
         self._closed = False
         self._refuses = False
-        self._former: list[Any] = []
+        self._former: list[Buffer[T]] = []
         self._discarded = 0
         self._end: End | None = None
+
+    def _none(self) -> Buffer[T]:
+        return Buffer(self._size, drops=self._drops, dropped=lambda _: self.held.drop())
 
     @override
     def discard(self) -> None:
         if not self._closed:
             self._refuses = True
-            self._former.append(self._replace())
+            self._former.append(self._items)
+            self._items = self._none()
             self._forget_the_former()
+            self._make_room()
 
     @override
     def accept(self) -> None:
@@ -85,8 +87,7 @@ class _Waiting(Consumer):
 
     def _forget_the_former(self) -> None:
         for items in self._former:
-            self._discarded += self._emptied(items)
-            self._leave(items)
+            self._discarded += len(items.take_several(sys.maxsize))
         self.held.discard()
 
     def _refuse(self) -> None:
@@ -94,26 +95,21 @@ class _Waiting(Consumer):
         self._discarded += 1
 
     @abstractmethod
-    def _replace(self) -> Any:
-        """Put none in the place of those that wait, and give those."""
-
-    @abstractmethod
-    def _emptied(self, items: Any) -> int:
-        """Take `items` away, and give their number."""
-
-    @abstractmethod
-    def _leave(self, former: Any) -> None:
-        """Tell who waits at the `former` ones, or for room among them."""
+    def _make_room(self) -> None:
+        """Tell a source that waits for room."""
 
 
-class Queue(_Waiting, Generic[T]):
+class Queue(_Waiting[T]):
     """Filled from any thread, emptied by threads that wait at it. A source that `waits` is held up instead of
-    losing items."""
+    losing items.
+
+    An item wakes one waiter, and only if there is one; who takes an item and leaves others wakes the next.
+    """
 
     def __init__(self, size: int, drops: Drops, held: Held, *, waits: bool) -> None:
-        super().__init__(size, drops, held)
-        self._items: SimpleQueue[T | End | _Moved] = SimpleQueue()
-        self._room = _Room(self._number, size) if waits else None
+        super().__init__(size, drops, held, waits=waits)
+        self._room = _Room(lambda: len(self._items), size) if waits else None
+        self._waiters: deque[Alarm] = deque()  # whoever takes one out wakes it
 
     def put(self, item: T) -> None:
         """Take `item` in."""
@@ -124,15 +120,8 @@ class Queue(_Waiting, Generic[T]):
         self.held.put()
         if self._room is not None:
             self._room.wait()
-        elif items.qsize() >= self._size:
-            with suppress(Empty):  # taken by the loop just now
-                items.get_nowait()
-                self.held.drop()
-                self._drops.add()
-            items.put(item)
-            self._drops.tell_now_and_then()
-            return
         items.put(item)
+        self._wake()
 
     def has_room_made(self) -> None:
         """From now on somebody takes items, so that a source may wait."""
@@ -143,7 +132,7 @@ class Queue(_Waiting, Generic[T]):
         """Nothing comes any more."""
         self._drops.tell()
         self._end = self._end or End(error)
-        self._items.put(self._end)
+        self._wake()
 
     def close(self) -> None:
         """Nobody takes anything any more."""
@@ -156,40 +145,42 @@ class Queue(_Waiting, Generic[T]):
         """Block until there is an item, or the end. Raises `ConfigurationError` on an event loop that would
         have to bring it."""
         while True:
-            items = self._items
-            if items.empty():
+            items, end = self._items, self._end  # which comes after the items
+            try:
+                item = items.take()
+            except IndexError:
+                if end is not None:
+                    self._wake()  # for others that wait here
+                    return end
                 self.refuse_to_block()
-            item = take(items)
-            if isinstance(item, End):
-                return item
-            if isinstance(item, _Moved):
-                items.put(item)  # for others that wait there
-            elif items is not self._items:
+                self._wait()
+                continue
+            if items is not self._items:  # it was left behind just now
                 self._discarded += 1
-            else:
-                self.held.take()
-                if self._room is not None:
-                    self._room.made()
-                return item
+                continue
+            self.held.take()
+            self._make_room()
+            if items:
+                self._wake()
+            return item
 
-    def _number(self) -> int:
-        return self._items.qsize()
+    def _wait(self) -> None:
+        waiter = Alarm()
+        self._waiters.append(waiter)
+        try:
+            if not self._items and self._end is None:  # nothing came before the waiter could be seen
+                waiter.wait()
+        finally:
+            with suppress(ValueError):  # taken out already
+                self._waiters.remove(waiter)
 
-    def _replace(self) -> SimpleQueue[T | End | _Moved]:
-        former, self._items = self._items, SimpleQueue()
-        if self._end is not None:
-            self._items.put(self._end)
-        return former
+    def _wake(self) -> None:
+        if self._waiters:
+            with suppress(IndexError):  # another has taken it out just now
+                self._waiters.popleft().set()
 
-    def _emptied(self, items: SimpleQueue[T | End | _Moved]) -> int:
-        number = 0
-        with suppress(Empty):
-            while True:
-                number += not isinstance(items.get_nowait(), End | _Moved)
-        return number
-
-    def _leave(self, former: SimpleQueue[T | End | _Moved]) -> None:
-        former.put(_Moved())
+    @override
+    def _make_room(self) -> None:
         if self._room is not None:
             self._room.made()
 
@@ -230,54 +221,38 @@ class _Room:
         self._made.set()
 
 
-class Mailbox(_Waiting, Generic[T]):
+class Mailbox(_Waiting[T]):
     """Filled from any thread, emptied by tasks of one loop.
 
     Waking the loop costs most, so an item wakes one waiter, and only if there is one. Who was woken and
     cancelled wakes the next in its stead. Who finds an item need not wait, and so leaves the loop a turn.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, size: int, drops: Drops, held: Held) -> None:
-        super().__init__(size, drops, held)
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, size: int, drops: Drops, held: Held, *, waits: bool
+    ) -> None:
+        super().__init__(size, drops, held, waits=waits)
         self._loop = loop
-        self._items: deque[T] = deque()
+        self._limit = size
         self._room = asyncio.Event()
         self._waiters: deque[asyncio.Future[None]] = deque()  # whoever takes one out wakes it
         self._had_turn = loop.time()
 
     def put(self, item: T) -> None:
-        """Take `item` in."""
+        """Take `item` in. A source that waits does so for `room` before it gives more."""
         items = self._items
         if self._refuses:
             self._refuse()
             return
-        full = len(items) >= self._size
         self.held.put()
-        if full:
-            with suppress(IndexError):  # taken by the loop just now
-                items.popleft()
-                self.held.drop()
-                self._drops.add()
-        items.append(item)
-        if self._waiters:
-            self._wake()
-        if full:
-            self._drops.tell_now_and_then()
-
-    def put_all(self, item: T) -> None:
-        """`put`, but its source waits for `room` before it gives more."""
-        items = self._items
-        if self._refuses:
-            self._refuse()
-            return
-        items.append(item)
+        items.put(item)
         if self._waiters:
             self._wake()
 
     async def room(self) -> None:
         """Wait until there is room; other tasks run in any case."""
         await asyncio.sleep(0)
-        while len(self._items) >= self._size and self._end is None:
+        while len(self._items) >= self._limit and self._end is None:
             self._room.clear()
             await self._room.wait()
 
@@ -305,11 +280,11 @@ class Mailbox(_Waiting, Generic[T]):
                     self._raise_end(self._end)
                 await self._wait()
             try:
-                item = self._items.popleft()
+                item = self._items.take()
             except IndexError:  # dropped just now, for a newer one
                 continue
             self.held.take()
-            if len(self._items) < self._size:
+            if len(self._items) < self._limit:
                 self._room.set()
             return item
 
@@ -347,19 +322,8 @@ class Mailbox(_Waiting, Generic[T]):
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             on_loop(self._loop, action)
 
-    def _replace(self) -> deque[T]:
-        former, self._items = self._items, deque()
-        return former
-
-    def _emptied(self, items: deque[T]) -> int:
-        number = 0
-        with suppress(IndexError):
-            while True:
-                items.popleft()
-                number += 1
-        return number
-
-    def _leave(self, former: deque[T]) -> None:  # noqa: ARG002 - nobody waits at them
+    @override
+    def _make_room(self) -> None:
         self._on_loop(self._room.set)
 
 

@@ -109,9 +109,9 @@ class Stage:
         status = self._doorbell.completed(status)
         self._counters.note(status)
         self._tell_feed(status)
-        if isinstance(status, Gap) and self._doorbell.is_platform:
+        if isinstance(status, Gap) and (self._doorbell.is_platform or self._doorbell.is_anonymous):
             # Whoever refetches the scoreboard on this signal has perhaps missed one.
-            self._delivery.put([Event("scoreboard_updated", "{}", received=time.time())])
+            self._delivery.put([Event("scoreboard_updated", "{}", received=time.time(), origin="local")])
 
     def on_next(self, frames: list[Frame]) -> None:
         """What one read of the socket brought."""

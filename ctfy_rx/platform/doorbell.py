@@ -187,6 +187,11 @@ class Doorbell:
         """Whether the server has said who we are, as only a platform does."""
         return self._identity is not None
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the address is a platform's, which was shown no good token."""
+        return self._anonymous
+
     # While a connection is open; on the thread that reads it
 
     def live(self, events: list[Event[Payload]]) -> list[Event[Payload]]:

@@ -99,8 +99,8 @@ class Recorder:
         self._thread.start()
 
     def put(self, event: Event[Any]) -> None:
-        """Write `event` soon; after the end it does nothing."""
-        if self._is_of_the_parent:
+        """Write `event` soon, unless it was made here; after the end it does nothing."""
+        if self._is_of_the_parent or event.origin == "local":  # which did not happen
             return
         while self._waits and self._buffer.is_full and not self._ended.is_set():
             self._work.set()

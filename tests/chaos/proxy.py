@@ -76,6 +76,10 @@ class Proxy:
             self._random.shuffle(self._deck)
         return self._deck.pop()
 
+    def draw_place(self) -> int:
+        """After how many bytes of an answer the next fault strikes."""
+        return self._random.randrange(2500)
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
@@ -141,7 +145,7 @@ class Proxy:
     async def _answer(
         self, upstream: asyncio.StreamReader, writer: Writer, requests: Awaitable[None], fault: str
     ) -> None:
-        left = self._random.randrange(2500) if fault in AFTER_SOME_BYTES else -1
+        left = self.draw_place() if fault in AFTER_SOME_BYTES else -1
         while data := await upstream.read(65536):
             if 0 <= left < len(data):
                 writer.write(data[:left])

@@ -52,10 +52,12 @@ def log_of(platform: RealPlatform, token: str, path: str) -> list[dict[str, Any]
 class Listener:
     """The ids of the rows that a stream has given."""
 
-    def __init__(self, url: str, token: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, url: str, token: str, loop: asyncio.AbstractEventLoop | None = None, **options: Any
+    ) -> None:
         self.ids: list[int] = []
         self.failures: list[Exception] = []
-        self.stream = ctfy_rx.events(url, token=token, **QUICK)
+        self.stream = ctfy_rx.events(url, token=token, **QUICK | options)
         scheduler = AsyncIOThreadSafeScheduler(loop) if loop else None
         self.stream.subscribe(self._heard, self.failures.append, scheduler=scheduler)
         assert until(lambda: self.stream.stats.connections), self.stream

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any
@@ -22,11 +21,12 @@ from reactivex import Subject
 
 import ctfy_rx
 from ctfy_rx import ConfigurationError, to_async_iter, to_iter
+from ctfy_rx.delivery.buffer import Buffer
 from ctfy_rx.delivery.iterators import AsyncItems
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.threads.waiting import take
 
-from ..support.waiting import Background, soon, until
+from ..support.waiting import PATIENCE, Background, soon, until
 
 
 def emit(source: Subject[int], *items: int) -> None:
@@ -263,17 +263,20 @@ async def test_the_drops_of_a_buffer_of_one_are_counted_however_the_threads_meet
 
 
 async def test_an_item_that_is_dropped_just_as_the_loop_takes_it_is_followed_by_the_next():
-    class Stolen(deque[int]):
-        def popleft(self) -> int:
-            item = super().popleft()
-            if item == 1:  # as the thread that puts the next one in has done just now
-                asyncio.get_running_loop().call_soon(source.on_next, 2)
-                raise IndexError
-            return item
+    stolen: Buffer[int] = Buffer(1)
+    really_take = stolen.take
 
+    def take() -> int:
+        item = really_take()
+        if item == 1:  # as the thread that puts the next one in has done just now
+            asyncio.get_running_loop().call_soon(source.on_next, 2)
+            raise IndexError
+        return item
+
+    stolen.take = take
     source: Subject[int] = Subject()
     iterator = to_async_iter(source, buffer=1)
-    iterator._mailbox._items = Stolen()
+    iterator._mailbox._items = stolen
     source.on_next(1)
     assert await anext(iterator) == 2
 
@@ -613,3 +616,29 @@ async def test_an_iterator_survives_the_timeout_of_a_wait():
     assert len(source.observers) == 1
     source.on_next(1)
     assert await anext(iterator) == 1
+
+
+def test_several_threads_share_the_items_of_others_and_lose_none_and_all_end():
+    source: Subject[int] = Subject()
+    items = to_iter(source)
+    taken: list[list[int]] = [[], [], [], []]
+    loops = [threading.Thread(target=own.extend, args=[items]) for own in taken]
+    for loop in loops:
+        loop.start()
+    lock = threading.Lock()  # a source gives one item at a time
+
+    def give(first: int) -> None:
+        for number in range(first, first + 2000):
+            with lock:
+                source.on_next(number)
+
+    givers = [threading.Thread(target=give, args=[first]) for first in (0, 2000)]
+    for giver in givers:
+        giver.start()
+    for giver in givers:
+        giver.join(PATIENCE)
+    source.on_completed()
+    for loop in loops:
+        loop.join(PATIENCE)
+    assert not any(loop.is_alive() for loop in loops)
+    assert sorted(number for own in taken for number in own) == list(range(4000))

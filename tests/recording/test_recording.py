@@ -538,3 +538,14 @@ def test_the_demo_contest_is_recorded_whole(tmp_path: Path):
         with stream, stream.record(tmp_path / "day1.jsonl.gz"):
             assert platform.wait_for_contest(PATIENCE)
             until(lambda: ids(tmp_path / "day1.jsonl.gz") == [int(row.id) for row in platform.rows])
+
+
+def test_what_was_made_here_and_did_not_happen_is_not_recorded(tmp_path: Path):
+    path = tmp_path / "day1.jsonl"
+    events = (
+        ctfy_rx.Event("scoreboard_updated", "{}", origin="local"),
+        ctfy_rx.Event("scoreboard_updated", "{}", received=1.0),
+    )
+    with EventStream.over(reactivex.of(*events)).record(path) as recording:
+        recording.wait()
+    assert [event.recorded for event in ctfy_rx.replay(path, speed=None)] == ["live"]

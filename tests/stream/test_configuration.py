@@ -174,7 +174,7 @@ def test_a_client_factory_makes_each_connections_client_and_its_base_url_counts(
         return clients[-1]
 
     with ctfy_rx.events(client_factory=factory, path="/events", initial=0.05) as stream:
-        iterator = iter(stream)
+        iterator = iter(stream.of_event("announcement_created"))
         until(lambda: p.connections)
         p.drop_connections()
         until(lambda: p.connections)

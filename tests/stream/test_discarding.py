@@ -416,7 +416,7 @@ def test_a_source_that_its_loop_holds_up_is_let_go_by_the_closing():
     stream = EventStream.over(reactivex.Observable(counting(stop)), cold=True)
     items = to_iter(stream.pipe(ops.map(lambda event: event)), buffer=4, waits=True)
     for _ in items:
-        until(lambda: items._queue._items.qsize() >= 4)
+        until(lambda: len(items._queue._items) >= 4)
         stream.close()
     until(lambda: not [each for each in threading.enumerate() if each.name == "counting"])
 
