@@ -99,7 +99,8 @@ class Gap(News, frozen=True):
     """The connection is open again after `seconds` in which events may have been missed.
 
     With `logged` only those that the activity log does not hold: the others come from there. `resumable`
-    where the server was asked to go on from the last event id: whether it can, it does not say.
+    where the server was asked to go on from the last event id, and does not say whether it can. Where it says
+    that it does (by the ``Last-Event-ID`` of its answer, as Mercure's hubs and our relay), there is no gap.
 
     >>> print(Gap(2.5, resumable=True))
     events of the last 2.5 s may be missing, if the server cannot give them again

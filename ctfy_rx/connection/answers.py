@@ -70,9 +70,7 @@ def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: 
             kind, says = NotAnEventStream, "the server has no events to send and asks not to come back"
         case 200 if coding := unknown_coding(response.headers):
             kind, text = NotAnEventStream, ""
-            says = (
-                f"its content is coded as {coding!r}, which cannot be undone and was not asked for: a proxy?"
-            )
+            says = f"its content is coded as {coding!r}, which cannot be undone: by headers=, or a proxy?"
         case _ if response.is_success:
             received = headers.get("content-type", "no content type")
             kind, says = (

@@ -99,7 +99,10 @@ class _Driver:
             if method != b"CONNECT":
                 self._session.on_accepted()
 
-    def opened(self) -> None:
+    def opened(self, response: Any) -> None:
+        # As the Mercure protocol has it, the id after which the server goes on. Others do not say.
+        said = response.headers.get("last-event-id")
+        self._session.resumes = None if said is None else said == self._session.last_event_id
         if not self._disposed:
             self._session.on_open()
 
@@ -182,7 +185,7 @@ class ThreadDriver(_Driver):
                 self.go_on()
                 self._session.before_open(self._client)
                 response = self._open()
-                self.opened()
+                self.opened(response)
                 yield from body_of(response, self._idle_timeout)
         except Exception as error:
             failure = self.failure(error)
@@ -279,7 +282,7 @@ class LoopDriver(_Driver):
                 if inspect.isawaitable(answer):
                     await answer
                 response = await self._open()
-                self.opened()
+                self.opened(response)
                 async with aclosing(async_body_of(response, self._idle_timeout)) as chunks:
                     async for chunk in chunks:
                         yield chunk

@@ -159,7 +159,7 @@ class _Retrying(Generic[T]):
     def attempt(self, *_: Any) -> None:
         if self.disposable.is_disposed:  # just now, while the timer was on its way here
             return
-        self._accepted_at = self._session.retry = None
+        self._accepted_at = self._session.retry = self._session.resumes = None
         self._is_open = self._delivered = False
         self._tell(Connecting(self._attempts.number))
         # Put in its place before subscribing: a source that ends at once must not dispose of the wait that it
@@ -200,9 +200,10 @@ class _Retrying(Generic[T]):
         self._accepted()
         self._is_open = True
         self._tell(Open())
-        if self._lost_at is not None:
+        last_id, resumes = self._session.last_event_id, self._session.resumes
+        if self._lost_at is not None and not (last_id and resumes):
             seconds = seconds_of(self._timer) - self._lost_at
-            self._tell(Gap(seconds, resumable=bool(self._session.last_event_id)))
+            self._tell(Gap(seconds, resumable=bool(last_id) and resumes is None))
         self._lost_at = None
 
     def _on_next(self, item: T) -> None:

@@ -15,6 +15,7 @@ __all__ = ["Replay"]
 _PLACES = 16  # pages that are read at a time
 _PAGE = 1_000_000  # bytes, and one event more
 _PATIENCE = 30.0  # seconds that one page may take
+_SOON = 5.0  # seconds that the answer waits to know whether it is whole
 _GLANCE = 1.0  # seconds between two looks whether the memory has what the log does not give
 
 
@@ -26,6 +27,16 @@ class Replay:
         self._ring = ring
         self._names = names
         self._places = asyncio.Semaphore(_PLACES)
+
+    async def is_whole(self, last_id: str) -> bool:
+        """Whether nothing is missing of what came after `last_id`."""
+        if self._ring.place_after(last_id) is not None:
+            return True
+        try:
+            async with self._places, asyncio.timeout(_SOON):
+                return await self._source.holds(last_id)
+        except (TimeoutError, CtfyRxError):
+            return False
 
     async def pages(self, last_id: str, keepalive: float) -> AsyncGenerator[list[Served]]:
         """What came after `last_id`, up to where `ring` goes on; nothing every `keepalive` seconds, while the

@@ -158,6 +158,8 @@ class Server:
         headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
         if self._names is not None:
             headers["access-control-allow-origin"] = "*"
+        if last_id and await self._replay.is_whole(last_id):
+            headers["last-event-id"] = last_id  # as the Mercure protocol has it: it goes on after that one
         chunks = self._chunks(last_id, private=knows)
         return StreamingResponse(chunks, media_type="text/event-stream", headers=headers)
 

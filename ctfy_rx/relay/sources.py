@@ -38,6 +38,10 @@ class Source(Protocol):
         """What came after the event `last_id`; None where that is no id, or none that there can be."""
         ...
 
+    async def holds(self, last_id: str) -> bool:
+        """Whether that is all that came."""
+        ...
+
 
 class NatsSource:
     """The stream of JetStream; an id is a sequence. `options` are those of `from_nats`."""
@@ -55,12 +59,17 @@ class NatsSource:
 
     async def after(self, last_id: str) -> EventStream | None:
         """As of `Source`."""
-        if not last_id.isdecimal() or not last_id.isascii() or len(last_id) > _DIGITS:
+        if not _is_sequence(last_id):
             return None
         state = await self._state()
         if state is not None and (int(last_id) > state.last_seq or not state.messages):
             return None  # of a stream that was there before this one, or of nothing
         return self._read(int(last_id) + 1)
+
+    async def holds(self, last_id: str) -> bool:
+        """As of `Source`."""
+        state = await self._state() if _is_sequence(last_id) else None
+        return state is not None and state.first_seq - 1 <= int(last_id) <= state.last_seq
 
     def _read(self, sequence: int) -> EventStream:
         return from_nats(self._url, stream=self._stream, sequence=sequence, **self._options)
@@ -97,6 +106,14 @@ class PlatformSource:
         except CtfyRxError:
             return None
         return _numbered(history(self._url, token=self._token, since=last_id))
+
+    async def holds(self, last_id: str) -> bool:  # noqa: ARG002 - whichever it is
+        """As of `Source`: no log holds signals."""
+        return False
+
+
+def _is_sequence(last_id: str) -> bool:
+    return last_id.isdecimal() and last_id.isascii() and len(last_id) <= _DIGITS
 
 
 def _numbered(stream: EventStream) -> EventStream:

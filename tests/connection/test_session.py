@@ -123,6 +123,19 @@ def test_on_accepted_is_not_called_for_what_a_proxy_is_asked(watch: Watch) -> No
     assert order == []
 
 
+@pytest.mark.parametrize(
+    ("said", "resumes"),
+    [(b"", None), (b"Last-Event-ID: 7\r\n", True), (b"Last-Event-ID: earliest\r\n", False)],
+)
+def test_whether_the_server_goes_on_after_the_last_id_it_may_say(
+    watch: Watch, said: bytes, resumes: bool | None
+) -> None:
+    with Server(sends(CLOSE_DELIMITED[:-2] + said + b"\r\n")) as server:
+        session, source = of(frames(server.url, last_event_id="7"))
+        watch(source).end()
+    assert session.resumes is resumes
+
+
 # end
 
 

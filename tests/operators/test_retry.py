@@ -634,6 +634,25 @@ def test_a_gap_is_told_also_where_the_server_was_asked_to_go_on_and_says_so():
     ]
 
 
+@pytest.mark.parametrize(("says", "gaps"), [(True, []), (False, [Gap(1.0)])])
+def test_a_server_that_says_whether_it_goes_on_is_believed(says, gaps):
+    def first(session: Session) -> Observable[str]:
+        session.on_open()
+        session.last_event_id = "41"
+        return m.cold("-#")
+
+    def second(session: Session) -> Observable[str]:
+        session.resumes = says
+        session.on_open()
+        return reactivex.never()
+
+    m = Marbles()
+    told: list[Status] = []
+    m.watch(Resumable(first, second).pipe(retry(on_status=told.append)))
+    m.run()
+    assert [status for status in told if isinstance(status, Gap)] == gaps
+
+
 def test_a_connection_that_waited_for_its_headers_until_the_end_leaves_a_gap():
     def without_headers(session: Session) -> Observable[str]:
         session.on_accepted()

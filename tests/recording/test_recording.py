@@ -23,7 +23,14 @@ from ctfy_rx import EventStream, demo, replay
 from ctfy_rx import operators as op
 from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.demo.running import Platform
-from ctfy_rx.errors import BadRecording, BufferOverflow, ConnectionFailed, RecordingFailed, StreamClosed
+from ctfy_rx.errors import (
+    BadRecording,
+    BufferOverflow,
+    ConnectionFailed,
+    HttpError,
+    RecordingFailed,
+    StreamClosed,
+)
 from ctfy_rx.recording.lines import Header, to_line
 from ctfy_rx.recording.recorder import Recorder
 
@@ -314,6 +321,31 @@ def silent() -> Iterator[Silent]:
     question = Silent()
     yield question
     question.over.set()
+
+
+def test_a_log_that_asks_for_time_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[float | None] = []
+
+    class Noted:
+        def delay(self, _: int, *, retry_after: float | None = None) -> float:
+            asked.append(retry_after)
+            return 0.0
+
+    answers = iter([HttpError("busy", status=503, retry_after=20.0), ConnectionFailed("lost")])
+
+    def earlier(_: str) -> Any:
+        for error in answers:
+            raise error
+        return [event(2)]
+
+    monkeypatch.setattr("ctfy_rx.recording.recorder.Backoff", Noted)
+    path = written(tmp_path / "day1.jsonl", event(1))
+    recorder = Recorder(path, lambda: Header.now("test"), earlier=earlier)
+    recorder.start()
+    until(lambda: ids(path) == [1, 2])
+    recorder.end()
+    assert recorder.wait(PATIENCE)
+    assert asked == [20.0, None]
 
 
 def test_the_end_does_not_wait_for_the_log_and_nothing_is_missing_the_next_time(

@@ -122,6 +122,15 @@ def test_an_event_stream_of_this_library_goes_on_after_the_relay_restarts(broker
     assert all(status.resumable for status in told if isinstance(status, ctfy_rx.Gap))
 
 
+@pytest.mark.parametrize(("last_id", "said"), [("1", "1"), ("9", None), ("never", None), ("", None)])
+def test_it_says_whether_it_goes_on_after_the_last_id(broker, serve, last_id, said):
+    publish(broker, event(1), event(2))
+    server = serve(NatsSource(broker.url))
+    headers = {"authorization": f"Bearer {TOKEN}", "last-event-id": last_id}
+    with httpx.stream("GET", f"{server.url}/api/v1/events", headers=headers) as answer:
+        assert answer.headers.get("last-event-id") == said
+
+
 def test_a_browser_may_name_token_and_last_id_in_the_query(broker, serve):
     publish(broker, event(1), event(2))
     server = serve(NatsSource(broker.url))
