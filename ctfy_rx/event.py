@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeGuard, cast
 
 import msgspec
 from typing_extensions import TypeVar
 
-from ctfy_rx.catalogue import PAYLOADS, Payload
+from ctfy_rx.catalogue import Payload
+from ctfy_rx.decoding import decoded, encoded, payload_of
 from ctfy_rx.text.html import Html, element, page, table
 from ctfy_rx.text.printable import escaped
 
@@ -117,7 +117,7 @@ class Event(msgspec.Struct, Generic[P], frozen=True, dict=True):
     @_lazy
     def data(self) -> Any:
         """The decoded JSON, or the text itself where it is none."""
-        return _decoded(self.text)
+        return decoded(self.text)
 
     @_lazy
     def payload(self) -> P:
@@ -127,11 +127,8 @@ class Event(msgspec.Struct, Generic[P], frozen=True, dict=True):
         Never raises: a field that is missing, null or of another type than declared is None here, and as it
         came in `data`.
         """
-        try:
-            decoded: P = _DECODERS[self.event](self.text)
-        except _UNDECODABLE:
-            return cast("P", _lenient(PAYLOADS.get(self.event, Payload), self.data))
-        return decoded
+        payload: P = payload_of(self.event, self.text)
+        return payload
 
     @property
     def at(self) -> datetime:
@@ -183,7 +180,7 @@ class Event(msgspec.Struct, Generic[P], frozen=True, dict=True):
         '{"flag_id":"a","first_blood":"flag"}'
         """
         data: Any = self.data
-        return self.having(text=_encoded(data | fields)) if isinstance(data, dict) else self
+        return self.having(text=encoded(data | fields)) if isinstance(data, dict) else self
 
     def __repr__(self) -> str:
         return f"<Event {_shown(self.event)} {self.at:%Y-%m-%dT%H:%M:%SZ} {self.origin} {_shown(self.text)}>"
@@ -220,14 +217,7 @@ def _frame_text(row: Mapping[str, Any]) -> str:
     if isinstance(detail, Mapping):
         fields = cast("Mapping[str, Any]", detail)
         data |= {name: value for name, value in fields.items() if value is not None}
-    return _encoded(data)
-
-
-def _encoded(data: Any) -> str:
-    try:
-        return msgspec.json.encode(data).decode()
-    except (UnicodeEncodeError, OverflowError):  # lone surrogates, numbers of more than 64 bits
-        return json.dumps(data, separators=(",", ":"))
+    return encoded(data)
 
 
 def _unix_time(moment: object) -> float | None:
@@ -257,47 +247,3 @@ def _text_or_none(value: object) -> str | None:
 def _shown(text: str) -> str:
     """What a server sends must not write lines of its own into a log, nor fill it."""
     return escaped(text, _REPR_LENGTH)
-
-
-_decode_json = msgspec.json.Decoder().decode
-_UNDECODABLE = (msgspec.DecodeError, UnicodeEncodeError, RecursionError)  # the second for lone surrogates
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return _decode_json(text)
-    except _UNDECODABLE:
-        pass
-    try:
-        return json.loads(text)  # what msgspec refuses and the platform's SDK takes: NaN, lone surrogates
-    except (ValueError, RecursionError):
-        return text
-
-
-class _Decoders(dict[str, Callable[[str], Any]]):
-    """What decodes the payload of each name of the catalogue, made when the name first comes."""
-
-    def __missing__(self, name: str) -> Callable[[str], Any]:
-        if name not in PAYLOADS:  # not kept: a server may invent as many as it likes
-            return _decode_plain
-        self[name] = decode = msgspec.json.Decoder(PAYLOADS[name]).decode
-        return decode
-
-
-_decode_plain = msgspec.json.Decoder(Payload).decode
-_DECODERS = _Decoders()
-
-
-def _lenient(declared: type[Payload], data: Any) -> Payload:
-    if not isinstance(data, Mapping):
-        return declared()
-    came = cast("Mapping[str, Any]", data)
-    fields = msgspec.structs.fields(declared)
-    return declared(**{field.name: _converted(came.get(field.name), field.type) for field in fields})
-
-
-def _converted(value: Any, type_: Any) -> Any:
-    try:
-        return msgspec.convert(value, type_)
-    except _UNDECODABLE:
-        return None

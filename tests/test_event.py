@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctfy_rx import event as event_module
+from ctfy_rx import decoding
 from ctfy_rx.catalogue import PAYLOADS, AchievementUnlocked, FlagCorrect, Payload
 from ctfy_rx.event import Event
 
@@ -94,7 +94,7 @@ def test_what_is_no_json_is_the_text_itself(text):
 
 def test_data_are_decoded_once_and_not_before_they_are_read(monkeypatch):
     decoded: list[str] = []
-    monkeypatch.setattr(event_module, "_decode_json", lambda text: decoded.append(text) or {})
+    monkeypatch.setattr(decoding, "_decode_json", lambda text: decoded.append(text) or {})
     event = Event("e", "{}")
     assert decoded == []
     assert event.data is event.data

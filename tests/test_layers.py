@@ -20,6 +20,7 @@ HOUSE = """
     errors
     text: printable suggestion / html
     sse catalogue
+    decoding
     event status reconnect
     sentences ledger stats
     wording
@@ -40,11 +41,11 @@ HOUSE = """
     relay: broker intake public wire / hand pulling ring / journal / reading sending / publishing threads /
         consuming / sources / replaying / serving
     ctfy_rx
-    demo: listeners server teams / actions state / access contest happenings views /
+    demo: listeners server teams / actions state / access contest telling views / happenings /
         caller_routes pace standings verbs / contest_routes / app / running
     testing pytest_plugin
     cli: filters findings listening network public render retelling screen settings template /
-        instances relaying scoreboards verdicts webhook / actions checks options /
+        instances relaying scoreboards verdicts webhook / actions checks values / options /
         doctor program watching / demo_contest recordings / commands / app
 """
 

@@ -1,21 +1,27 @@
-"""The options that the commands share: what they are called, and what their texts mean."""
+"""The options that the commands share: what they are called, and what they are for."""
 
 from __future__ import annotations
 
-import math
-import sys
-import threading
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
-from ctfy_rx.cli.filters import NAMED, Selection, selection
+from ctfy_rx.cli.filters import NAMED, Selection
 from ctfy_rx.cli.relaying import Place
 from ctfy_rx.cli.template import Template
-from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.platform.since import Since, checked
+from ctfy_rx.cli.values import (
+    Pace,
+    When,
+    as_at,
+    as_duration,
+    as_pace,
+    as_place,
+    as_seconds,
+    as_selection,
+    as_template,
+    as_when,
+)
 
 __all__ = [
     "Age",
@@ -28,7 +34,6 @@ __all__ = [
     "From",
     "Json",
     "Live",
-    "Pace",
     "PlatformUrl",
     "Quiet",
     "Seconds",
@@ -39,120 +44,8 @@ __all__ = [
     "WebhookAs",
     "WebhookPrivate",
     "WebhookUrl",
-    "When",
     "Window",
-    "token_in",
 ]
-
-
-_PORTS = 65536
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def _selection(text: str) -> Selection:
-    try:
-        return selection(text)
-    except ConfigurationError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= threading.TIMEOUT_MAX:
-        raise typer.BadParameter(f'"{text}" is no time: write seconds, like 30')
-    return seconds
-
-
-class When(NamedTuple):
-    """Where to begin; a class of its own, for typer takes no union."""
-
-    since: Since
-
-
-def _when(text: str) -> When:
-    number, unit = text[:-1], text[-1:]
-    try:
-        if unit in _UNITS and number:
-            return When(float(number) * _UNITS[unit])
-        if text == "start" or "@" in text:
-            checked(text)
-            return When(text)
-        return When(datetime.fromisoformat(text))
-    except ValueError:
-        raise typer.BadParameter(
-            f'"{text}" is no beginning: write 10m, 2h, 3d, 2026-05-01T18:00, start, or the cursor of an event'
-        ) from None
-
-
-def _template(text: str) -> Template:
-    try:
-        return Template(text)
-    except ConfigurationError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-class Pace(NamedTuple):
-    """How many times as fast as it was, None: as fast as possible; a class of its own, as `When` is."""
-
-    speed: float | None
-
-
-def _pace(text: str) -> Pace:
-    if text == "max":
-        return Pace(None)
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = math.nan
-    if not 0 < speed < math.inf:
-        raise typer.BadParameter(f'"{text}" is no speed: write how many times as fast, like 10, or max')
-    return Pace(speed)
-
-
-def _at(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f'"{text}" is no time: write it like 2026-05-01T18:00') from None
-
-
-def _duration(text: str) -> float:
-    number, unit = text[:-1], text[-1:]
-    try:
-        seconds = float(number) * _UNITS[unit] if unit in _UNITS else float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= threading.TIMEOUT_MAX:
-        raise typer.BadParameter(f'"{text}" is no duration: write 30m, 2h, 3d')
-    return seconds
-
-
-def _place(text: str) -> Place:
-    host, _, port = text.rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) < _PORTS:
-        raise typer.BadParameter(f'"{text}" is no place to listen: write 127.0.0.1:9000, or a port')
-    return Place(host.strip("[]") or "127.0.0.1", int(port))
-
-
-def token_in(file: str) -> str:
-    """The token that `file` holds, ``-`` for a line of standard input.
-
-    Raises `ConfigurationError` where there is none; its text leaves out the name of the file, which is the
-    token itself where somebody took the option for that.
-    """
-    try:
-        text = sys.stdin.readline() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, ValueError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigurationError(f"--token-file cannot be read: {reason}") from None
-    if not (token := text.strip()):
-        raise ConfigurationError("--token-file holds no token: it is empty")
-    if len(token.split()) > 1:
-        raise ConfigurationError("--token-file holds more than a token: leave only that in it")
-    return token
 
 
 Filter = Annotated[
@@ -160,7 +53,7 @@ Filter = Annotated[
     typer.Option(
         "--filter",
         "-f",
-        parser=_selection,
+        parser=as_selection,
         metavar="NAMES",
         show_default=False,
         help=f"Only these, with commas between them: {', '.join(NAMED)}; an event's name, like "
@@ -179,7 +72,7 @@ Json = Annotated[
 Seconds = Annotated[
     float | None,
     typer.Option(
-        "--for", parser=_seconds, metavar="SECONDS", show_default=False, help="End after that time."
+        "--for", parser=as_seconds, metavar="SECONDS", show_default=False, help="End after that time."
     ),
 ]
 Count = Annotated[
@@ -196,7 +89,7 @@ Beginning = Annotated[
     When | None,
     typer.Option(
         "--since",
-        parser=_when,
+        parser=as_when,
         metavar="WHEN",
         show_default=False,
         help="Begin earlier, from the activity log: 10m, 2h, 3d ago, a time like 2026-05-01T18:00, start, or "
@@ -217,7 +110,7 @@ Command = Annotated[
     Template | None,
     typer.Option(
         "--exec",
-        parser=_template,
+        parser=as_template,
         metavar="COMMAND",
         show_default=False,
         help="Run this for each event, without a shell: 'notify-send {team_name} {challenge_name}'. In "
@@ -256,7 +149,7 @@ ServedAt = Annotated[
     Place | None,
     typer.Option(
         "--serve",
-        parser=_place,
+        parser=as_place,
         metavar="HOST:PORT",
         show_default=False,
         help="Serve the events as server-sent events with ids, like 127.0.0.1:9000; a port alone is on this "
@@ -267,7 +160,7 @@ Age = Annotated[
     float | None,
     typer.Option(
         "--max-age",
-        parser=_duration,
+        parser=as_duration,
         metavar="TIME",
         show_default=False,
         help="For how long a stream that is created holds an event, like 30d. Default: for ever.",
@@ -277,7 +170,7 @@ Window = Annotated[
     float | None,
     typer.Option(
         "--duplicate-window",
-        parser=_duration,
+        parser=as_duration,
         metavar="TIME",
         show_default="2h",
         help="For how long a stream that is created knows the ids of events: longer than an outage.",
@@ -307,7 +200,7 @@ Speed = Annotated[
     Pace | None,
     typer.Option(
         "--speed",
-        parser=_pace,
+        parser=as_pace,
         metavar="N",
         show_default=False,
         help="How many times as fast as it was, like 10 or 0.5, or max. Default: 1.",
@@ -317,7 +210,7 @@ From = Annotated[
     datetime | None,
     typer.Option(
         "--from",
-        parser=_at,
+        parser=as_at,
         metavar="TIME",
         show_default=False,
         help="Begin with what happened then: a time like 2026-05-01T18:00.",
@@ -326,6 +219,6 @@ From = Annotated[
 Until = Annotated[
     datetime | None,
     typer.Option(
-        "--until", parser=_at, metavar="TIME", show_default=False, help="End with what happened then."
+        "--until", parser=as_at, metavar="TIME", show_default=False, help="End with what happened then."
     ),
 ]

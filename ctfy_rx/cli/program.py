@@ -12,9 +12,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from ctfy_rx import CtfyRxError, __version__
-from ctfy_rx.cli.options import token_in
 from ctfy_rx.cli.screen import Screen, is_terminal
 from ctfy_rx.cli.settings import Target, target
+from ctfy_rx.cli.values import token_in
 from ctfy_rx.connection.credentials import saved_logins
 from ctfy_rx.errors import ConfigurationError
 

@@ -3,7 +3,8 @@
 ::
 
     teams.py      who plays, for what            contest.py     what happens in a contest, when
-    state.py      what the platform remembers    happenings.py  each thing that happens: row, frame, signals
+    state.py      what the platform remembers    happenings.py  each thing that can happen
+    telling.py    its row, its frame, its signals
     listeners.py  who is connected, hears what   pace.py        a contest, played at any speed
     app.py        the stream and the routes      server.py      uvicorn in a thread
     verbs.py      what a test can make happen    running.py     all of it as one running platform

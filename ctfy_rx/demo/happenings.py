@@ -1,16 +1,15 @@
-"""What can happen in a contest, as the platform does it: commit the row, send its frame, then the signals."""
+"""What can happen in a contest."""
 
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ctfy_rx.demo.listeners import EVERYBODY, Audience, Hub, encode
-from ctfy_rx.demo.state import Announcement, Instance, Row, State, Submission
+from ctfy_rx.demo.listeners import Audience
+from ctfy_rx.demo.state import Announcement, Instance, Row, Submission
 from ctfy_rx.demo.teams import Challenge, Player, Team
+from ctfy_rx.demo.telling import Telling
 
 __all__ = ["BADGES", "RIGHT_ANSWER", "WRONG_ANSWER", "Answer", "Stage"]
 
@@ -33,11 +32,6 @@ _LOCALIZED: Final = {
     "secret_handshake": {"zh-CN": {"name": "接头暗号", "description": "你找到了隐藏的 flag。"}}
 }
 
-# These change a number in `meta_stats`, so that the platform sends new counters after them.
-_COUNTED: Final = frozenset(
-    {"instance_started", "instance_stopped", "instance_error", "flag_correct", "node_unhealthy"}
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -50,14 +44,8 @@ class Answer:
     solve_time_s: float
 
 
-class Stage:
-    """The verbs of a contest, safe from any thread: frames keep the order of rows."""
-
-    def __init__(self, state: State, hub: Hub, *, seed: int = 7) -> None:
-        self.state = state
-        self.hub = hub
-        self._seed = seed
-        self._minted = 0
+class Stage(Telling):
+    """The verbs of a contest, safe from any thread."""
 
     def answer(
         self,
@@ -288,54 +276,3 @@ class Stage:
     ) -> Row:
         team = (instance.team.id, instance.team.name)
         return self._tell(event, actor=actor, team=team, challenge_id=instance.challenge.id, detail=detail)
-
-    def _tell(
-        self,
-        event: str,
-        *,
-        actor: tuple[str, str, str],
-        detail: Mapping[str, Any],
-        team: tuple[str, str] = ("", ""),
-        challenge_id: str = "",
-        frame_only: Mapping[str, Any] | None = None,
-        contest: bool = True,
-        admin_only: bool = False,
-        nobody: bool = False,
-    ) -> Row:
-        cast = self.state.cast
-        where = (
-            {"competition_id": cast.competition_id, "competition_title": cast.competition_title}
-            if contest
-            else {}
-        )
-        with self.state.lock:
-            row = self.state.append(
-                event,
-                actor=actor,
-                detail={**detail, **where},
-                team=team,
-                challenge_id=challenge_id,
-                frame_only=frame_only,
-            )
-            if not nobody:
-                audience = Audience(team_id=row.team_id, admin_only=admin_only)
-                self.hub.publish(encode(event, row.frame), audience)
-            if event in _COUNTED:
-                self._signal("meta_stats", self.state.counters(), Audience(admin_only=True))
-            return row
-
-    def _signal(self, event: str, data: Mapping[str, Any], audience: Audience = EVERYBODY) -> None:
-        self.hub.publish(encode(event, data), audience)
-
-    def _node_status(self, node_id: str, *, healthy: bool) -> None:
-        sample = {"node_id": node_id, "ts": self.state.now().timestamp(), "is_healthy": healthy}
-        load = {"cpu_percent": 12.5, "memory_percent": 40.0, "disk_percent": 31.0, "latency_ms": 0.0}
-        self._signal("node_status", {**sample, **load}, Audience(admin_only=True))
-
-    def _age(self, instance: Instance) -> float:
-        return round((self.state.now() - instance.started_at).total_seconds(), 1)
-
-    def _mint(self) -> str:
-        with self.state.lock:
-            self._minted += 1
-            return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._seed} {self._minted}"))
