@@ -65,6 +65,7 @@ class Hub(Generic[T]):
         self._process = this_process()
         self._discarded = False
         self._clock = clock
+        self._times_each = False
         self._receipts = receipts
         self._membership = RLock()
         self._in_turn: InTurn[Iterator[T] | _End] = InTurn(self._deliver)
@@ -124,7 +125,7 @@ class Hub(Generic[T]):
         while True:
             before = self.members
             after = change(before)
-            routes = Routes(after) if after else NOBODY
+            routes = Routes(after, self._on_next_of) if after else NOBODY
             with self._membership:
                 if self.members is before:
                     self.members, self._routes = after, routes
@@ -141,7 +142,7 @@ class Hub(Generic[T]):
             raise
 
     def _give_each(self, items: Iterator[T]) -> None:
-        # Nothing is called here but the subscribers and the clock: what is costs each item each time.
+        # Nothing is called here but the subscribers, and the clock once: what is costs each item each time.
         key, clock = self._key, self._clock
         began = clock()
         for item in items:
@@ -154,19 +155,48 @@ class Hub(Generic[T]):
                 except BaseException as error:  # noqa: BLE001 - what is not for the program is reported
                     self._fail()
                     report(error, item)
-                ended = clock()
-                if ended - began > SLOW:
-                    self._name_slow(on_next, item, ended - began)
-                began = ended
+            ended = clock()
+            if ended - began > SLOW and not self._times_each:
+                self._look_for_slow_ones(item, ended - began)
+            began = ended
 
-    def _name_slow(self, on_next: Callable[[T], None], item: T, took: float) -> None:
-        for member in self.members:
-            if member.is_fed_by(on_next) and not member.is_known_as_slow:
-                member.is_known_as_slow = True
-                advice = _ON_A_THREAD if running_loop() is None else _ON_A_LOOP
-                given, place = short(repr(item), _LONGEST), member.place
-                at = "" if place is None else f", subscribed at {place}"
-                _log.warning("a subscriber took %.1f s for %s%s; %s", took, given, at, advice)
+    def _look_for_slow_ones(self, item: T, took: float) -> None:
+        """Have each timed from now on, which takes longer. The slow one may never be so slow again, so it is
+        named at once, with the others that got the item."""
+        self._times_each = True
+        wanting = [member for member in self.members if member.wants(self._key(item))]
+        if wanting:
+            self._warn(wanting, item, took)
+        self._replace(lambda members: members)  # the same ones, by the clock
+
+    def _on_next_of(self, member: Member[T]) -> Callable[[T], None]:
+        """What gives it an item, by the clock once slow ones are looked for."""
+        on_next, clock = member.observer.on_next, self._clock
+        if not self._times_each:
+            return on_next
+
+        def timed(item: T) -> None:
+            began = clock()
+            try:
+                on_next(item)
+            finally:
+                took = clock() - began
+                if took > SLOW and not member.is_known_as_slow:
+                    self._warn([member], item, took)
+
+        return timed
+
+    def _warn(self, members: list[Member[T]], item: T, took: float) -> None:
+        if len(members) == 1:
+            members[0].is_known_as_slow = True
+        places = "; or ".join(str(member.place) for member in members if member.place is not None)
+        _log.warning(
+            "a subscriber took %.1f s for %s%s; %s",
+            took,
+            short(repr(item), _LONGEST),
+            f", subscribed at {places}" if places else "",
+            _ON_A_THREAD if running_loop() is None else _ON_A_LOOP,
+        )
 
     def _fail(self) -> None:
         receipt = self._receipts.current if self._receipts is not None else None

@@ -33,10 +33,6 @@ class Member(msgspec.Struct, Generic[T], eq=False):
     place: Place | None = None
     is_known_as_slow: bool = False
 
-    def is_fed_by(self, on_next: Callable[[T], None]) -> bool:
-        """Whether that is what gives it an item."""
-        return self.observer.on_next == on_next
-
     def wants(self, key: Hashable) -> bool:
         """Whether it wants the items of `key`."""
         try:
@@ -50,25 +46,28 @@ Members = tuple[Member[T], ...]
 
 
 class Routes(dict[Hashable, tuple[Callable[[Any], None], ...]]):
-    """What gives the items of a key to whom; found out when the key first comes.
+    """What gives the items of a key to whom, by `on_next_of` each member; found out when the key first comes.
 
     >>> from reactivex import Observer
     >>> members = Member(Observer(print)), Member(Observer(print), {"flag_correct"}.__contains__)
-    >>> routes = Routes(members)
+    >>> routes = Routes(members, lambda member: member.observer.on_next)
     >>> len(routes["flag_correct"]), len(routes["flag_wrong"])
     (2, 1)
     """
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(
+        self, members: Members[Any], on_next_of: Callable[[Member[Any]], Callable[[Any], None]]
+    ) -> None:
         super().__init__()
         self._members = members
+        self._on_next_of = on_next_of
 
     def __missing__(self, key: Hashable) -> tuple[Callable[[Any], None], ...]:
-        on_nexts = tuple(each.observer.on_next for each in self._members if each.wants(key))
+        on_nexts = tuple(self._on_next_of(each) for each in self._members if each.wants(key))
         if len(self) < _MOST_KEYS:
             self[key] = on_nexts
         return on_nexts
 
 
-NOBODY = Routes(())
+NOBODY = Routes((), lambda member: member.observer.on_next)
 """Where nobody is subscribed."""

@@ -39,13 +39,30 @@ def test_who_takes_longer_than_a_second_is_named_once_by_the_line_that_subscribe
 ):
     clock = Clock()
     hub: Hub[str] = Hub(clock=clock)
-    hub.add(Observer(clock.taking(SLOW)))
     hub.add(Observer(clock.taking(SLOW + 0.4)))  # the slow one
-    for item in "ab":
+    for item in "abc":
         hub.on_next(item)
     [told] = warnings(caplog)
     assert told.startswith("a subscriber took 1.4 s for 'a', subscribed at test_hub.py:")
     assert told.count("# the slow one; all others of its stream wait meanwhile: stream.buffered()") == 1
+
+
+def test_one_of_several_is_named_with_the_others_and_alone_when_it_is_slow_again(
+    caplog: pytest.LogCaptureFixture,
+):
+    clock = Clock()
+    hub: Hub[str] = Hub(clock=clock)
+    hub.add(Observer(clock.taking(SLOW)))  # quick enough
+    hub.add(Observer(clock.taking(SLOW + 0.4)))  # the slow one
+    hub.add(Observer(), lambda _: False)  # not asked
+    for item in "abc":
+        hub.on_next(item)
+    first, second = warnings(caplog)
+    assert "quick enough" in first
+    assert "the slow one" in first
+    assert "quick enough" not in second
+    assert second.startswith("a subscriber took 1.4 s for 'b'")
+    assert "not asked" not in first + second
 
 
 def test_each_of_several_slow_ones_is_named(caplog: pytest.LogCaptureFixture):
@@ -53,11 +70,27 @@ def test_each_of_several_slow_ones_is_named(caplog: pytest.LogCaptureFixture):
     hub: Hub[str] = Hub(clock=clock)
     hub.add(Observer(clock.taking(2.0)))
     hub.add(Observer(clock.taking(3.0)))
-    hub.on_batch("abc")
-    assert [told[:24] for told in warnings(caplog)] == [
-        "a subscriber took 2.0 s ",
-        "a subscriber took 3.0 s ",
+    for item in "abc":
+        hub.on_next(item)
+    assert [told[:20] for told in warnings(caplog)] == [
+        "a subscriber took 5.",
+        "a subscriber took 2.",
+        "a subscriber took 3.",
     ]
+
+
+def test_an_exception_of_a_slow_one_is_reported_all_the_same(caplog: pytest.LogCaptureFixture):
+    clock = Clock()
+    hub: Hub[str] = Hub(clock=clock)
+
+    def fail(_: str) -> None:
+        clock.now += 2.0
+        raise ValueError("a bug")
+
+    hub.add(Observer(fail))
+    for item in "ab":
+        hub.on_next(item)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING", "ERROR"]
 
 
 def test_what_it_took_so_long_for_is_shown_in_bounds_and_on_one_line(caplog: pytest.LogCaptureFixture):
