@@ -35,9 +35,9 @@ HOUSE = """
         suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
     pipeline: backlog fluent logbook / workers / stage / pipeline
-    contest: alongside eventual refreshing values / boards questions / bloods boxes directory /
+    contest: admins alongside eventual mine refreshing values / boards questions / bloods boxes directory /
         naming / streams
-    stream: to_table / stream / events history replay
+    stream: shared to_table / domain / iterated / stream / events history replay
     relay: broker intake public wire / hand pulling ring / journal / reading sending / publishing threads /
         consuming / sources / replaying / serving
     ctfy_rx

@@ -11,32 +11,31 @@ import msgspec
 import reactivex
 from reactivex import Observable, abc
 from reactivex import operators as ops
-from reactivex.disposable import CompositeDisposable, SerialDisposable
 from typing_extensions import TypeVar
 
 from ctfy_rx import operators as op
 from ctfy_rx.catalogue import AnnouncementCreated, FlagCorrect, FlagWrong, ForeignAnswerSubmitted, Payload
 from ctfy_rx.connection.rest import Steps
+from ctfy_rx.contest.admins import for_admins
 from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.bloods import drawn, fates
 from ctfy_rx.contest.boards import Boards
 from ctfy_rx.contest.boxes import Box
 from ctfy_rx.contest.directory import Directory, look_up
 from ctfy_rx.contest.eventual import Eventual
+from ctfy_rx.contest.mine import mine
 from ctfy_rx.contest.naming import Names, named
 from ctfy_rx.contest.questions import Json, announcement, bloods, only_competition, public_teams, standings
 from ctfy_rx.contest.refreshing import CACHE, refreshed
 from ctfy_rx.contest.values import Scoreboard, Standing
 from ctfy_rx.delivery.composed import Composed
-from ctfy_rx.errors import ConfigurationError, HttpError, NeedsAdmin, TokenRefused
+from ctfy_rx.errors import ConfigurationError, HttpError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.bloods import Bloods, Honour
-from ctfy_rx.operators.of_event import named as named_like
 from ctfy_rx.operators.suspicion import Burst, team_key
 from ctfy_rx.pipeline.fluent import ItemKeeping
 from ctfy_rx.pipeline.pipeline import Pipeline
-from ctfy_rx.platform.questions import Identity, identify
-from ctfy_rx.status import Dropped, Gap, Open, Status
+from ctfy_rx.status import Dropped, Gap, Status
 
 if TYPE_CHECKING:
     from ctfy_rx.stream.stream import EventStream
@@ -44,12 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["ContestStreams"]
 
 P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC0105 - as in `stream`
-
-_OF_A_TEAM = named_like(
-    "flag_*", "instance_*", "achievement_unlocked", "patch_*", "report_changed", "eval_run_changed",
-    "registration_reviewed", "team_registered", "team_member_*", "team_captaincy_transferred",
-)  # fmt: skip
-"""What reaches the members of a team alone: who is no admin hears nothing of these but the own."""
 
 _NOT_FOUND = 404
 _TEXT_ATTEMPTS = 4
@@ -110,23 +103,12 @@ class ContestStreams(ItemKeeping[Event[P]]):
 
         Fails with `ConfigurationError` where nobody knows who that is, for want of a token.
         """
-        return self.derived(self.filter(self._is_mine))
+        return self.derived(self.filter(mine(lambda: self._pipeline.identity())))
 
     def verdicts(self) -> EventStream[FlagCorrect | FlagWrong]:
         """What became of the answers that I and my teams gave: `flag_correct` and `flag_wrong`, as they
         come."""
         return self._stream(self.mine().pipe(op.of_event(FlagCorrect, FlagWrong)))
-
-    def _is_mine(self, event: Event[Any]) -> bool:
-        me = self._pipeline.identity()
-        if me is None:
-            raise ConfigurationError(
-                "mine() and verdicts() need a token: without one nobody knows who you are"
-            )
-        actor = event.payload.actor_id
-        if actor == me.id or actor in me.teams or event.team_id in me.teams:
-            return True
-        return not me.is_admin and event.origin == "live" and _OF_A_TEAM(event.event)
 
     # First bloods
 
@@ -149,8 +131,8 @@ class ContestStreams(ItemKeeping[Event[P]]):
             if by != "challenge":
                 raise ConfigurationError("poll=True knows the first bloods of challenges: leave by= away")
             return self._stream(self._polled_bloods(cache))
-        operator = op.first_bloods(by=by, seed=self._seed(by))
-        return self._stream(self._for_admins("first_bloods()", "poll=True").pipe(operator)).named()
+        admins = for_admins(self._pipeline, "first_bloods()", "poll=True")
+        return self._stream(self.pipe(admins, op.first_bloods(by=by, seed=self._seed(by)))).named()
 
     def _seed(self, by: Honour) -> Callable[[str], Observable[Bloods]]:
         names = self.names
@@ -257,7 +239,8 @@ class ContestStreams(ItemKeeping[Event[P]]):
 
         Fails with `NeedsAdmin` for any other token than an administrator's.
         """
-        return self._stream(self._for_admins("shared_flags()").pipe(op.shared_flags())).named()
+        admins = for_admins(self._pipeline, "shared_flags()")
+        return self._stream(self.pipe(admins, op.shared_flags())).named()
 
     def burst(
         self,
@@ -282,53 +265,9 @@ class ContestStreams(ItemKeeping[Event[P]]):
         op.rate(window, every=every)  # what cannot work is refused here
         return Composed(Observable(subscribe), self._pipeline)
 
-    def _for_admins(self, what: str, otherwise: str = "") -> Observable[Event[P]]:
-        """These events, for whom `what` makes sense; it fails for others when it is known who they are."""
-        pipeline = self._pipeline
-        if pipeline.platform is None:
-            return self
-        instead = f", or write {otherwise}" if otherwise else ""
-
-        def subscribe(
-            observer: abc.ObserverBase[Event[P]], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            asking = SerialDisposable()
-
-            def refuse(me: Identity | None) -> None:
-                if me is None or not me.is_admin:
-                    whose = f"that of {me.name}" if me is not None else "none"
-                    observer.on_error(
-                        NeedsAdmin(
-                            f"{what} needs an administrator's token, and this is {whose}, "
-                            f"which hears nothing of other teams: take an administrator's{instead}"
-                        )
-                    )
-
-            def on_status(status: Status) -> None:
-                if not isinstance(status, Open):
-                    return
-                me = pipeline.identity()
-                if me is not None:
-                    refuse(me)
-                else:  # nobody has said so; perhaps the platform could not, just then
-                    asking.disposable = pipeline.ask(_me).subscribe(refuse, observer.on_error)
-
-            watching = pipeline.status.subscribe(on_status)
-            events = self.subscribe(observer, scheduler=scheduler)
-            return CompositeDisposable(watching, events, asking)
-
-        return Composed(Observable(subscribe), pipeline)
-
 
 def _standings(board: Scoreboard) -> tuple[Standing, ...]:
     return board.standings
-
-
-def _me() -> Steps[Identity | None]:
-    try:
-        return (yield from identify())
-    except TokenRefused:
-        return None
 
 
 def _bloods_and_names(competition: str, by: Honour) -> Steps[tuple[Bloods, Directory]]:
