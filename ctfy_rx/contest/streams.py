@@ -35,6 +35,7 @@ from ctfy_rx.operators.bloods import Bloods, Honour
 from ctfy_rx.operators.suspicion import Burst, team_key
 from ctfy_rx.pipeline.fluent import ItemKeeping
 from ctfy_rx.pipeline.pipeline import Pipeline
+from ctfy_rx.platform.questions import Identity
 from ctfy_rx.status import Dropped, Gap, Status
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ class ContestStreams(ItemKeeping[Event[P]]):
 
         Fails with `ConfigurationError` where nobody knows who that is, for want of a token.
         """
-        return self.derived(self.filter(mine(lambda: self._pipeline.identity())))
+        return self.derived(self.filter(mine(self._identity)))
+
+    def _identity(self) -> Identity | None:  # asked when an event comes: a connection that opens finds it out
+        return self._pipeline.identity()
 
     def verdicts(self) -> EventStream[FlagCorrect | FlagWrong]:
         """What became of the answers that I and my teams gave: `flag_correct` and `flag_wrong`, as they

@@ -99,7 +99,7 @@ class Doorbell:
         self._sure_of: str | None = None  # the token of which all is known that an opening needs
         self._asks_beside = False
         self._refused: TokenRefused | None = None
-        self._anonymous = False
+        self.is_anonymous = False  # a platform was shown no good token
         self._log: Log | None = None
         self._ledger: Ledger | None = None
         self.start: str | None = None  # as `since`: where the log begins for us
@@ -121,7 +121,7 @@ class Doorbell:
         if self._needs_log:
             raise LogUnavailable(_REFUSED_WITHOUT, status=0)
         self._identity = self._log = self._refused = self._sure_of = None
-        self._anonymous = anonymous
+        self.is_anonymous = anonymous
 
     def before_open(self, token: str = "") -> Steps[None]:
         """Who does `token` make us, and where does the log end, so that nothing is missed until the
@@ -153,7 +153,7 @@ class Doorbell:
         if identity is None:
             self.nobody()
             return
-        self._identity, self._refused, self._anonymous = identity, None, False
+        self._identity, self._refused, self.is_anonymous = identity, None, False
         if self._option is not False:
             yield from self._begin(Log(identity))
 
@@ -187,11 +187,6 @@ class Doorbell:
         """Whether the server has said who we are, as only a platform does."""
         return self._identity is not None
 
-    @property
-    def is_anonymous(self) -> bool:
-        """Whether the address is a platform's, which was shown no good token."""
-        return self._anonymous
-
     # While a connection is open; on the thread that reads it
 
     def live(self, events: list[Event[Payload]]) -> list[Event[Payload]]:
@@ -216,7 +211,7 @@ class Doorbell:
                     self._ask_at = self._not_before
                 self.ring()
                 who = str(self._identity) if self._identity is not None else ""
-                return Open(who=who, nobody=self._anonymous, refused=self._refused)
+                return Open(who=who, nobody=self.is_anonymous, refused=self._refused)
             case Gap():
                 return msgspec.structs.replace(status, logged=self._log is not None)
             case _:

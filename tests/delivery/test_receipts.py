@@ -139,3 +139,18 @@ def test_a_source_that_is_made_tells_its_status():
     assert told == ["idle", "open", "waiting", "closed"]
     assert (stream.stats.events, stream.stats.reconnects) == (1, 1)
     assert stream.cursor == "1@2026-05-01T18:00:00+00:00"
+
+
+def test_an_acknowledging_source_whose_events_have_cursors_knows_both():
+    source = Source()
+    items = iter(source.stream)
+    for cursor in "ab":
+        receipt = Receipt(lambda well, cursor=cursor: source.settled.append((cursor, well)))
+        event = Event("tick", "{}", cursor=cursor)
+        source.receipts.deliver(receipt, lambda event=event: source.events.on_next(event))
+    next(items)
+    assert (source.settled, source.stream.cursor) == ([], None)
+    next(items)
+    assert (source.settled, source.stream.cursor) == ([("a", True)], "a")
+    items.close()
+    assert (source.settled[1:], source.stream.cursor) == ([("b", False)], "b")
