@@ -32,7 +32,13 @@ warnings.simplefilter("always")
 import ctfy_rx
 ended, errors = threading.Event(), []
 stream = ctfy_rx.events(os.environ["URL"], token=os.environ["SECRET"], max_attempts=2, initial=0.01)
-stream.status.subscribe(lambda status: print(status, repr(status)))
+statuses = []
+def note(status):
+    print(status, repr(status))
+    statuses.append(status.state)
+    if statuses.count("waiting") == 2:  # each connection brings an event: it would go on for ever
+        ended.set()
+stream.status.subscribe(note)
 stream.subscribe(
     lambda event: 1 / 0, on_error=lambda error: (errors.append(error), ended.set()), on_completed=ended.set
 )

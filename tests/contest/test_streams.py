@@ -211,9 +211,10 @@ def test_verdicts_are_those_of_my_own_answers(contest: Contest, hear: Hear):
     stream = opened(contest, player.token)
     heard, mine = hear(stream.verdicts()), hear(stream.mine())
     wait_open(stream)
-    contest.wrong(1, 0)
-    contest.wrong(2, 0)
-    contest.solve(2, 0)
+    fresh = contest.fresh_challenge()
+    contest.wrong(1, fresh)
+    contest.wrong(2, fresh)
+    contest.solve(2, fresh)
     until(lambda: len(heard) == 2)
     assert [event.event for event in heard] == ["flag_wrong", "flag_correct"]
     assert {event.payload.actor_id for event in heard} == {player.user_id}
