@@ -25,7 +25,7 @@ HOUSE = """
     sentences ledger stats
     wording
     threads: process turns waiting / loops / consumers
-    delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber /
+    delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
         clock guard interests iterators / composed hub / cold status_feed
     connection: chunk_joining content_coding http_values redaction / answers joined_reads request /
         bodies clients redirects / credentials / drivers rest / frames
@@ -34,7 +34,7 @@ HOUSE = """
     operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /
         suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
-    pipeline: backlog fluent logbook / workers / stage / pipeline
+    pipeline: asking backlog fluent kept logbook / overseer workers / stage / pipeline
     contest: admins alongside eventual mine refreshing values / boards questions / bloods boxes directory /
         naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay

@@ -16,7 +16,8 @@ from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Drops, OnDrop
-from ctfy_rx.delivery.mailboxes import End, Mailbox, Queue
+from ctfy_rx.delivery.mailboxes import End, Mailbox
+from ctfy_rx.delivery.queues import Queue
 from ctfy_rx.delivery.receipts import Held, receipts_of
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.threads.loops import LoopScheduler, running_loop

@@ -1,4 +1,4 @@
-"""What waits for an iterator: a `Queue` for a thread, a `Mailbox` for the tasks of an event loop.
+"""What waits for an iterator; a `Mailbox` for the tasks of an event loop.
 
 A source refers to these and not to the iterator, so that one that is forgotten, by ``break`` say, is
 collected, and ends its subscription.
@@ -22,9 +22,8 @@ from ctfy_rx.delivery.buffer import Buffer, Drops, check_buffer
 from ctfy_rx.delivery.receipts import Held
 from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.loops import on_loop
-from ctfy_rx.threads.waiting import Alarm
 
-__all__ = ["End", "Mailbox", "Queue"]
+__all__ = ["End", "Mailbox", "WaitingItems"]
 
 T = TypeVar("T")
 
@@ -42,7 +41,7 @@ class End:
         self.error = error
 
 
-class _Waiting(Consumer, Generic[T]):
+class WaitingItems(Consumer, Generic[T]):
     """A `Buffer` of `size` items, without a bound where their source `waits`.
 
     When the stream that they come from is closed, none take the place of those that wait, and what comes is
@@ -99,129 +98,7 @@ class _Waiting(Consumer, Generic[T]):
         """Tell a source that waits for room."""
 
 
-class Queue(_Waiting[T]):
-    """Filled from any thread, emptied by threads that wait at it. A source that `waits` is held up instead of
-    losing items.
-
-    An item wakes one waiter, and only if there is one; who takes an item and leaves others wakes the next.
-    """
-
-    def __init__(self, size: int, drops: Drops, held: Held, *, waits: bool) -> None:
-        super().__init__(size, drops, held, waits=waits)
-        self._room = _Room(lambda: len(self._items), size) if waits else None
-        self._waiters: deque[Alarm] = deque()  # whoever takes one out wakes it
-
-    def put(self, item: T) -> None:
-        """Take `item` in."""
-        items = self._items
-        if self._refuses:
-            self._refuse()
-            return
-        self.held.put()
-        if self._room is not None:
-            self._room.wait()
-        items.put(item)
-        self._wake()
-
-    def has_room_made(self) -> None:
-        """From now on somebody takes items, so that a source may wait."""
-        if self._room is not None:
-            self._room.is_awaited = True
-
-    def end(self, error: Exception | None = None) -> None:
-        """Nothing comes any more."""
-        self._drops.tell()
-        self._end = self._end or End(error)
-        self._wake()
-
-    def close(self) -> None:
-        """Nobody takes anything any more."""
-        self._closed = True
-        if self._room is not None:
-            self._room.end()
-        self.held.close()
-
-    def take(self) -> T | End:
-        """Block until there is an item, or the end. Raises `ConfigurationError` on an event loop that would
-        have to bring it."""
-        while True:
-            items, end = self._items, self._end  # which comes after the items
-            try:
-                item = items.take()
-            except IndexError:
-                if end is not None:
-                    self._wake()  # for others that wait here
-                    return end
-                self.refuse_to_block()
-                self._wait()
-                continue
-            if items is not self._items:  # it was left behind just now
-                self._discarded += 1
-                continue
-            self.held.take()
-            self._make_room()
-            if items:
-                self._wake()
-            return item
-
-    def _wait(self) -> None:
-        waiter = Alarm()
-        self._waiters.append(waiter)
-        try:
-            if not self._items and self._end is None:  # nothing came before the waiter could be seen
-                waiter.wait()
-        finally:
-            with suppress(ValueError):  # taken out already
-                self._waiters.remove(waiter)
-
-    def _wake(self) -> None:
-        if self._waiters:
-            with suppress(IndexError):  # another has taken it out just now
-                self._waiters.popleft().set()
-
-    @override
-    def _make_room(self) -> None:
-        if self._room is not None:
-            self._room.made()
-
-
-class _Room:
-    """Has a source wait while `size()` is `limit`, until a quarter of that is free.
-
-    Not until it `is_awaited`: a source that gives all its items at once, on the thread that is to take them,
-    would wait for itself.
-    """
-
-    def __init__(self, size: Callable[[], int], limit: int) -> None:
-        self.is_awaited = False
-        self._size = size
-        self._limit = limit
-        self._enough = limit * 3 // 4
-        self._made = Alarm()
-        self._waits = False
-        self._ended = False
-
-    def wait(self) -> None:
-        """Block until there is room, or nobody takes anything any more."""
-        if not self.is_awaited or self._size() < self._limit:
-            return
-        self._waits = True
-        while not self._ended and self._size() > self._enough:
-            self._made.wait()
-        self._waits = False
-
-    def made(self) -> None:
-        """There is more room than before."""
-        if self._waits and self._size() <= self._enough:
-            self._made.set()
-
-    def end(self) -> None:
-        """Nobody takes anything any more."""
-        self._ended = True
-        self._made.set()
-
-
-class Mailbox(_Waiting[T]):
+class Mailbox(WaitingItems[T]):
     """Filled from any thread, emptied by tasks of one loop.
 
     Waking the loop costs most, so an item wakes one waiter, and only if there is one. Who was woken and

@@ -4,52 +4,35 @@ all."""
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 from reactivex import Observable, abc
-from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, Disposable
-from reactivex.scheduler import NewThreadScheduler, TimeoutScheduler
+from reactivex.scheduler import TimeoutScheduler
 from typing_extensions import override
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames, loop_of
-from ctfy_rx.connection.rest import Steps
-from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.cold import Cold
-from ctfy_rx.delivery.guard import Keeper
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.receipts import Progress, Receipts
-from ctfy_rx.delivery.slow_subscriber import Failure, report_unheard_end
-from ctfy_rx.delivery.status_feed import StatusFeed, StatusSubject, failed
-from ctfy_rx.delivery.subscribers import Subscribers
-from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
-from ctfy_rx.operators.retry import retry_with_backoff
 from ctfy_rx.operators.share import Choice, Shared
-from ctfy_rx.pipeline.logbook import logbook
-from ctfy_rx.pipeline.stage import Resumable
-from ctfy_rx.platform.asking import asked
+from ctfy_rx.pipeline.asking import Asking
+from ctfy_rx.pipeline.kept import Kept, KeptEvents
+from ctfy_rx.pipeline.overseer import Overseer
 from ctfy_rx.platform.questions import Identity
 from ctfy_rx.recording.lines import Header
-from ctfy_rx.sse import Frame
-from ctfy_rx.stats import Counters
-from ctfy_rx.status import Closed, Connecting, Dropped, Open, Status
+from ctfy_rx.status import Closed, Open, Status
 from ctfy_rx.threads.consumers import Consumer, who_subscribes
 from ctfy_rx.threads.loops import Drive, LoopScheduler
-from ctfy_rx.threads.process import OPENED_BEFORE_FORK, OwnLock
+from ctfy_rx.threads.process import OwnLock
 from ctfy_rx.threads.turns import after_all
 
-__all__ = ["Kept", "Pipeline", "Source", "Tell", "once"]
-
-T = TypeVar("T")
-
-_NO_PLATFORM = "this stream is not that of a platform, so there is nobody to ask: make it with events(url)"
+__all__ = ["Pipeline", "Source", "Tell"]
 
 Tell = Callable[[Status], None]
 Source = Callable[[Tell], Observable[Event[Payload]]]
@@ -59,11 +42,7 @@ LiveSource = Callable[[Tell], Observable[Iterator[Event[Payload]]]]
 """The same in batches, of a source that does not wait for anybody."""
 
 
-class Kept(NewThreadScheduler):
-    """Who subscribes with this gets the last events that were kept, at once, and then the end."""
-
-
-class Pipeline(Keeper):
+class Pipeline(Overseer):
     """A source of events, shared: built once for a root stream, held by all that derive from it, whose
     subscribers it keeps."""
 
@@ -81,31 +60,24 @@ class Pipeline(Keeper):
         competition: str | None = None,
         receipts: Receipts | None = None,
     ) -> None:
-        self.name = name
-        self.platform = platform  # where to ask, None for events from elsewhere
-        self.competition = competition  # the one contest that the stream is narrowed to
         # Those of a source that acknowledges, else ours. A cold stream may give a million events, and is
         # read from its start, so nobody needs to know how far all are.
-        self.receipts = receipts if cold else receipts or Receipts()
+        super().__init__(name, receipts if cold else receipts or Receipts())
+        self.platform = platform  # where to ask, None for events from elsewhere
+        self.competition = competition  # the one contest that the stream is narrowed to
         self._progress = Progress(self.receipts or Receipts(), lambda: self.closed)
         self.drive = Drive()  # of the opening that was the last
-        self._status = StatusSubject()
-        self._status.feed.subscribe(logbook(name))
-        self._left: StatusSubject | None = None  # in a forked child, instead
-        self.counters = Counters()
         self.cursor: Callable[[], str | None] = lambda: self._progress.cursor
         self.header: Callable[[], Header] = lambda: Header.now(name)
         self.identity: Callable[[], Identity | None] = lambda: None
         self.names: Any = None  # what `ContestStreams.names` keeps here
         self.live = live  # its source is one that does not wait for anybody
         self.cold = cold  # each subscriber has a source of its own, which waits for it
-        self.kept: deque[Event[Payload]] = deque(maxlen=keep)
-        self.closed = False
+        self.kept = KeptEvents(keep)
+        self.ask = Asking(platform, lambda: self.loop, self.attach)
         self._source = source
         self._state = OwnLock()
-        self.subscribers = Subscribers(self._is_at_the_root)
         self._loops: WeakSet[Consumer] = WeakSet()  # they may have events though all have come to them
-        self._failures: deque[Exception] = deque(maxlen=8)  # of the source itself
         self.events: Shared[Event[Payload]] | Cold[Event[Payload]]
         if cold:
             self.events = Cold(self._open, self.counters)
@@ -123,61 +95,20 @@ class Pipeline(Keeper):
         return f"{self.name} ({self.status.current}, {self.subscribers.subscribed} subscribed)"
 
     @property
-    def status(self) -> StatusFeed:
-        """What the connection is doing; for a forked child, what has become of its parent's."""
-        return self._told.feed
-
-    @property
-    def _told(self) -> StatusSubject:
-        if self._left is None and self.is_of_the_parent:
-            self._left = StatusSubject()
-            self._left.end(Closed(StreamClosed(OPENED_BEFORE_FORK)))
-        return self._left or self._status
-
-    @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """That drives the connection, unless threads do, or nothing is open, or it is gone."""
         return self.drive.loop
 
     @property
+    @override
     def is_of_the_parent(self) -> bool:
-        """Whether this process is a child, forked from the one that holds the connection: it has none of that
-        one's threads, and must not touch the socket that they share."""
         return self.events.is_of_the_parent
-
-    def refuse_in_a_forked_child(self) -> None:
-        """Raise `StreamClosed` in a child of the process that holds the connection."""
-        if self.is_of_the_parent:
-            raise StreamClosed(OPENED_BEFORE_FORK)
-
-    def drops(self) -> Drops:
-        """What counts the drops of a slow consumer, and tells the status of them."""
-        return Drops(lambda total: self._told.emit(Dropped(total)), self.counters.count_drop)
 
     def timer(self, scheduler: abc.SchedulerBase | None) -> abc.SchedulerBase:
         """What gives the time to a subscription: its own scheduler, the loop that reads, else threads."""
         if scheduler is not None:
             return scheduler
         return TimeoutScheduler.singleton() if self.loop is None else LoopScheduler(self.loop)
-
-    def ask(
-        self, steps: Callable[[], Steps[T]], *, public: bool = False, attempts: int | None = None
-    ) -> Observable[T]:
-        """What the platform answers, as `asked`: asked again while it is in trouble, at most `attempts`
-        times in a row, and no longer than the stream is open."""
-
-        def subscribe(
-            observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            if self.platform is None:
-                raise ConfigurationError(_NO_PLATFORM)
-            if scheduler is None and self.loop is not None:
-                scheduler = LoopScheduler(self.loop)
-            answer = asked(self.platform, steps, public=public)
-            patient = answer.pipe(retry_with_backoff(max_attempts=attempts), ops.take(1))
-            return self.attach(patient, observer, scheduler)
-
-        return Observable(subscribe)
 
     def attach(
         self, source: Observable[Any], observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None
@@ -186,7 +117,7 @@ class Pipeline(Keeper):
         if isinstance(scheduler, Kept):
             if not self._is_at_the_root(source):
                 return source.subscribe(observer, scheduler=scheduler)
-            for event in self.last_kept():
+            for event in self.kept.last():
                 if not isinstance(source, Choice) or source.wants(event.event):
                     observer.on_next(event)
             observer.on_completed()
@@ -244,44 +175,8 @@ class Pipeline(Keeper):
         if loop is not None and not loop.is_running():
             self.events.leave_if_idle()
 
-    # Who keeps an eye on the subscribers
-
     @override
-    def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
-        """A callback raised: it is reported, and its event is not acknowledged."""
-        self._fail_receipt()
-        super().raised(error, item, goes_on=goes_on)
-
-    @override
-    def ended(self, failure: Failure) -> None:
-        """A subscriber has ended that had no `on_error`: the log and the status tell, and whoever waits if
-        nobody is left."""
-        self._fail_receipt()
-        if not self.refuses(failure.error):  # not it alone: the stream has failed
-            report_unheard_end(failure.error)
-            return
-        super().ended(failure)
-        self._told.emit(failed(failure))
-        self.subscribers.has_ended_unheard(failure.error)
-
-    @override
-    def refuses(self, error: Exception) -> bool:
-        """A subscriber, yes; the stream's own failure is everybody's."""
-        return all(failure is not error for failure in self._failures)
-
-    @property
-    def abandoned(self) -> Exception | None:
-        """The error with which the last subscriber has ended, if nobody heard of it and nobody is left; None
-        where the stream was closed."""
-        return None if self.closed else self.subscribers.abandoned
-
-    def _fail_receipt(self) -> None:
-        receipt = self.receipts.current if self.receipts is not None else None
-        if receipt is not None:
-            receipt.fail()
-
     def _is_at_the_root(self, source: Observable[Any]) -> bool:
-        """Whether it is all events, or a choice of them by name."""
         return source is self.events or isinstance(source, Choice)
 
     def choice(self, wants: Callable[[str], bool]) -> Choice[Event[Payload]] | None:
@@ -291,12 +186,6 @@ class Pipeline(Keeper):
     def wants(self, name: str) -> bool:
         """Whether anybody wants events of that name."""
         return bool(self.kept.maxlen) or not isinstance(self.events, Shared) or self.events.wants(name)
-
-    def last_kept(self) -> tuple[Event[Payload], ...]:
-        """The events that were kept, as they are now."""
-        while True:
-            with suppress(RuntimeError):  # one came meanwhile
-                return tuple(self.kept)
 
     def is_open(self) -> bool:
         """Whether a connection is open, and so where in the log it began is known; or all has ended."""
@@ -351,7 +240,7 @@ class Pipeline(Keeper):
         tell = self._told.of_connection()
 
         def on_error(error: Exception) -> None:
-            self._failures.append(error)
+            self.failed_with(error)
             tell(Closed(error, reopens=True))
             observer.on_error(error)
 
@@ -410,17 +299,3 @@ class Pipeline(Keeper):
         if self.live:  # it tells its cursor itself
             return batch if kept.maxlen else give
         return alone if self.cold else one  # a cold one is counted by itself
-
-
-def once(source: Resumable, on_status: Callable[[Status], None]) -> Observable[list[Frame]]:
-    """One connection for each subscription, which tells its status; it ends as the connection does."""
-
-    def subscribe(
-        observer: abc.ObserverBase[list[Frame]], scheduler: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        session = source.session()
-        session.on_open = lambda: on_status(Open())
-        on_status(Connecting())
-        return source.connect(session).subscribe(observer, scheduler=scheduler)
-
-    return Observable(subscribe)

@@ -25,10 +25,10 @@ from ctfy_rx.platform.since import Place
 from ctfy_rx.reconnect import Backoff, Session
 from ctfy_rx.sse import Frame
 from ctfy_rx.stats import Counters
-from ctfy_rx.status import Gap, Status
+from ctfy_rx.status import Connecting, Gap, Open, Status
 from ctfy_rx.threads.loops import Drive, running_loop
 
-__all__ = ["Owner", "Resumable", "Stage", "StageOptions", "staged"]
+__all__ = ["Owner", "Resumable", "Stage", "StageOptions", "single_connection", "staged"]
 
 Tell = Callable[[Status], None]
 Reconnecting = Callable[["Resumable", Tell], Observable[list[Frame]]]
@@ -212,3 +212,17 @@ class Resumable(Observable[list[Frame]]):
         super().__init__()
         self.session = stage.session
         self.connect = stage.connect
+
+
+def single_connection(source: Resumable, on_status: Tell) -> Observable[list[Frame]]:
+    """One connection for each subscription, which tells its status; it ends as the connection does."""
+
+    def subscribe(
+        observer: abc.ObserverBase[list[Frame]], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        session = source.session()
+        session.on_open = lambda: on_status(Open())
+        on_status(Connecting())
+        return source.connect(session).subscribe(observer, scheduler=scheduler)
+
+    return Observable(subscribe)

@@ -15,7 +15,7 @@ from ctfy_rx.delivery.composed import Composed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import selected
 from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS
-from ctfy_rx.pipeline.pipeline import Kept
+from ctfy_rx.pipeline.kept import Kept
 from ctfy_rx.stream.shared import SharedStream
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from ctfy_rx.connection.frames import FramesOptions, frames
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
-from ctfy_rx.pipeline.pipeline import Pipeline, once
-from ctfy_rx.pipeline.stage import Resumable, StageOptions, staged
+from ctfy_rx.pipeline.pipeline import Pipeline
+from ctfy_rx.pipeline.stage import Resumable, StageOptions, single_connection, staged
 from ctfy_rx.platform.doorbell import LogOption
 from ctfy_rx.platform.since import Since, checked
 from ctfy_rx.platform.whole_log import logged_now, version_of
@@ -120,7 +120,7 @@ def events(
     )
 
     def kept_open(connections: Resumable, tell: Callable[[Status], None]) -> Observable[list[Frame]]:
-        return reconnecting(on_status=tell)(connections) if reopens else once(connections, tell)
+        return reconnecting(on_status=tell)(connections) if reopens else single_connection(connections, tell)
 
     def connection(tell: Callable[[Status], None]) -> Observable[Iterator[Event[Payload]]]:
         return staged(source, wanted, kept_open, tell, pipeline)

@@ -14,7 +14,8 @@ from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.status_feed import StatusFeed
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.event import Event
-from ctfy_rx.pipeline.pipeline import Kept, Pipeline
+from ctfy_rx.pipeline.kept import Kept
+from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.recording.recorder import Earlier
 from ctfy_rx.stats import Stats
 

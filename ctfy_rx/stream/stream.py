@@ -16,7 +16,8 @@ from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
-from ctfy_rx.pipeline.pipeline import Kept, Pipeline, Source, Tell
+from ctfy_rx.pipeline.kept import Kept
+from ctfy_rx.pipeline.pipeline import Pipeline, Source, Tell
 from ctfy_rx.recording.lines import Header
 from ctfy_rx.recording.recorder import EVERY
 from ctfy_rx.recording.recording import Recording, begun
