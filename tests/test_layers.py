@@ -29,7 +29,7 @@ HOUSE = """
         clock guard interests iterators / composed hub / cold status_feed
     connection: chunk_joining content_coding http_values redaction / answers joined_reads request /
         bodies clients redirects / credentials / drivers rest / frames
-    platform: asking questions / since / doorbell whole_log
+    platform: asking effects questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
     operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /
         suspicion

@@ -1,5 +1,4 @@
-"""What a stream and all streams derived from it stand on: one connection, its status, and the end of them
-all."""
+"""What a stream and all derived from it stand on: one connection, and the end of them all."""
 
 from __future__ import annotations
 

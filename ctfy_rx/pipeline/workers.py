@@ -16,7 +16,8 @@ from ctfy_rx.connection.rest import LoopRest, ThreadRest
 from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.pipeline.backlog import Delivery
-from ctfy_rx.platform.doorbell import Ask, Doorbell, Effect, Give, Wait
+from ctfy_rx.platform.doorbell import Doorbell
+from ctfy_rx.platform.effects import Ask, Effect, Give, Wait
 from ctfy_rx.reconnect import Session
 from ctfy_rx.threads.loops import LoopTask
 from ctfy_rx.threads.waiting import Alarm

@@ -15,7 +15,7 @@ import math
 import random as _random
 import time
 from collections.abc import Callable, Generator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,13 +24,14 @@ from ctfy_rx.connection.rest import Steps
 from ctfy_rx.errors import LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Ledger
+from ctfy_rx.platform.effects import Ask, Effect, Give, Wait
 from ctfy_rx.platform.questions import Identity, Log, identify
 from ctfy_rx.platform.since import Place, beginning
 from ctfy_rx.reconnect import Backoff, asked_by, is_transient
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Gap, Late, Open, Status
 
-__all__ = ["Ask", "Doorbell", "Effect", "Give", "LogOption", "Wait"]
+__all__ = ["Doorbell", "LogOption"]
 
 LogOption = Literal["auto"] | bool
 
@@ -45,27 +46,6 @@ _ASK_AGAIN = 2.0  # seconds: a team that is put together changes several times
 _REFUSED_WITHOUT = (
     "to read the activity log, which since= and log=True need, events() needs a token of the platform"
 )
-
-
-class Wait(NamedTuple):
-    """Wait for `seconds`, or until `Doorbell.wake` is called."""
-
-    seconds: float
-
-
-class Ask(NamedTuple):
-    """Ask the platform; the generator is sent the result, or has thrown into it what was raised."""
-
-    steps: Steps[Any]
-
-
-class Give(NamedTuple):
-    """Deliver `events`; go on when they are delivered."""
-
-    events: list[Event[Payload]]
-
-
-Effect = Wait | Ask | Give
 
 
 class Doorbell:

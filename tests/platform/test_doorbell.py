@@ -14,7 +14,8 @@ from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.connection.rest import Answer, Get
 from ctfy_rx.errors import ConnectionFailed, HttpError, LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
-from ctfy_rx.platform.doorbell import FLOOR, TICK, Ask, Doorbell, Give, Wait
+from ctfy_rx.platform.doorbell import FLOOR, TICK, Doorbell
+from ctfy_rx.platform.effects import Ask, Give, Wait
 from ctfy_rx.reconnect import Backoff
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Gap, Late, Open, Status
