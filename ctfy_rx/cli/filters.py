@@ -18,7 +18,7 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.operators.of_event import is_pattern
 from ctfy_rx.text.suggestion import did_you_mean
 
-__all__ = ["NAMED", "Met", "Selection", "selection", "with_titles"]
+__all__ = ["NAMED", "Duplicates", "Selection", "selection", "with_titles"]
 
 NAMED: dict[str, Callable[[EventStream], EventStream[Any]]] = {
     "solves": EventStream.solves,
@@ -84,7 +84,7 @@ def _without_announcements(stream: EventStream) -> EventStream:
     return stream.filter(lambda event: event.event != "announcement_created")
 
 
-class Met:
+class Duplicates:
     """Which events of several parts have come from another part before, of the last `remembered` ones."""
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:
@@ -104,9 +104,9 @@ class Met:
 
 
 def _each_once(parts: Sequence[Observable[Event[Any]]]) -> Observable[Event[Any]]:
-    met = Met()
+    came = Duplicates()
     numbered = (part.pipe(ops.map(_from(number))) for number, part in enumerate(parts))
-    return reactivex.merge(*numbered).pipe(ops.filter(met.is_new), ops.map(_event))
+    return reactivex.merge(*numbered).pipe(ops.filter(came.is_new), ops.map(_event))
 
 
 def _from(number: int) -> Callable[[Event[Any]], tuple[int, Event[Any]]]:

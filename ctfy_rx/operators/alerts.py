@@ -33,6 +33,8 @@ def alerts() -> Callable[[Observable[Event[Any]]], Observable[Event[Payload]]]:
     task tells of itself, sooner or later: one that has not by the next counters is a rise. Completes and
     fails with its source.
 
+    See also: `of_event`, `EventStream.alerts`, which adds gaps and drops of the stream's own.
+
     >>> import reactivex
     >>> stats = [Event("meta_stats", f'{{"ops": {{"outbox_failed": {count}}}}}') for count in (1, 1, 3)]
     >>> reactivex.of(*stats).pipe(alerts()).subscribe(lambda event: print(event.event, event.data)).dispose()

@@ -82,6 +82,8 @@ def first_bloods(
     first that is heard is the first. Completes with its source, fails with it and with `seed`. Raises
     `ConfigurationError` for another `by`.
 
+    See also: `solves`, `EventStream.first_bloods`, which asks the platform what was drawn before.
+
     >>> answer = Event("flag_correct", '{"challenge_id": "pwn-1", "flag_id": "user"}')
     >>> reactivex.of(answer, answer).pipe(first_bloods()).subscribe(lambda e: print(e.data)).dispose()
     {'challenge_id': 'pwn-1', 'flag_id': 'user', 'first_blood': 'challenge'}

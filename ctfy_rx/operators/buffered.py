@@ -44,6 +44,9 @@ def buffered(
 
     Raises `ConfigurationError` on an event loop: there ``async for`` has a buffer.
 
+    See also: `retry_with_backoff`; reactivex's ``observe_on``, which has no bound, ``throttle_with_timeout``,
+    ``sample``.
+
     >>> import reactivex, threading
     >>> done = threading.Event()
     >>> slow = reactivex.of(1, 2, 3).pipe(buffered(policy="block"))

@@ -23,6 +23,8 @@ def wrong_answers() -> Callable[[Observable[Event[Any]]], Observable[Event[FlagW
           wrong_answers()
         ---------wrong--wrong--|
 
+    See also: `of_event`, `burst`, `shared_flags`.
+
     >>> import reactivex
     >>> events = reactivex.of(Event("flag_correct", "{}"), Event("flag_wrong", "{}"))
     >>> events.pipe(wrong_answers()).subscribe(lambda event: print(event.event)).dispose()
@@ -39,6 +41,8 @@ def achievements() -> Callable[[Observable[Event[Any]]], Observable[Event[Achiev
         --right--achievement--|
           achievements()
         ---------achievement--|
+
+    See also: `of_event`, `solves`.
 
     >>> import reactivex
     >>> events = reactivex.of(Event("achievement_unlocked", '{"achievement_name": "Night owl"}'))
@@ -57,6 +61,8 @@ def announcements() -> Callable[[Observable[Event[Any]]], Observable[Event[Annou
           announcements()
         --created-----------|
 
+    See also: `of_event`, `EventStream.announcements`, which fetches their words.
+
     >>> import reactivex
     >>> events = reactivex.of(Event("announcement_created", '{"announcement_id": "7"}'))
     >>> events.pipe(announcements()).subscribe(lambda event: print(event.payload.announcement_id)).dispose()
@@ -73,6 +79,8 @@ def instances() -> Callable[[Observable[Event[Any]]], Observable[Event[Payload]]
         --started--right--ready--|
           instances()
         --started---------ready--|
+
+    See also: `of_event`, `EventStream.instance`.
 
     >>> import reactivex
     >>> names = "instance_started", "flag_wrong", "instance_ready"

@@ -62,6 +62,8 @@ def of_event(*names: str | type[Payload]) -> Callable[[Observable[Any]], Observa
     `ConfigurationError` where no name is given, or something that has none. A name that the platform does not
     know, and that is almost one that it does, is told in the log: it would be waited for in silence.
 
+    See also: `where`, `solves`, `wrong_answers`; reactivex's ``filter``.
+
     >>> import reactivex
     >>> names = "instance_ready", "flag_wrong", "instance_error"
     >>> events = reactivex.of(*(Event(name, "{}") for name in names))

@@ -28,6 +28,8 @@ def parse(
     Nothing is decoded here: an event decodes its data when they are first read, and data that are no JSON are
     the text itself. Completes and fails with its source.
 
+    See also: `of_event`, `Event`.
+
     >>> import reactivex
     >>> frames = reactivex.of(Frame("flag_correct", '{"flag_id": "user.txt"}'), Frame("note", "hello"))
     >>> frames.pipe(parse()).subscribe(lambda event: print(event.event, event.data)).dispose()

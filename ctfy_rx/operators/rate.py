@@ -32,6 +32,8 @@ def rate(
     Time is that of `scheduler` (default: that of the subscription, else a timer thread for each wait).
     Completes and fails with its source. Raises `ConfigurationError` for a time of 0.
 
+    See also: `burst`; reactivex's ``buffer_with_time`` and ``window_with_time``.
+
     >>> import reactivex
     >>> from reactivex.testing import TestScheduler
     >>> time = TestScheduler()

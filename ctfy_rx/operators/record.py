@@ -44,6 +44,8 @@ def record(
     Completes and fails with its source, when all is written. Fails with `RecordingFailed` where the file
     cannot be written, or not any further, and with `BadRecording` where it is something else.
 
+    See also: `EventStream.record`, which goes on with a file without a hole; `replay`.
+
     >>> import reactivex, tempfile
     >>> import ctfy_rx
     >>> with tempfile.TemporaryDirectory() as folder:

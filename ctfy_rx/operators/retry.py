@@ -78,6 +78,8 @@ def retry_with_backoff(
     `on_status` is told of `Connecting`, `Open`, `Waiting` and `Gap`. Raises `ConfigurationError` for numbers
     without a meaning.
 
+    See also: `share`; reactivex's ``retry``, which waits for nothing, and ``repeat``.
+
     >>> import reactivex
     >>> from reactivex.testing import TestScheduler
     >>> time = TestScheduler()

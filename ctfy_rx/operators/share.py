@@ -45,6 +45,8 @@ def share(
     `on_error` to hear of it. Completes and fails with its source for all subscribers of that moment; a later
     one subscribes to the source anew. Put it last: source, retry, parse, share.
 
+    See also: `retry_with_backoff`, `buffered`; reactivex's ``publish``, ``ref_count`` and ``replay``.
+
     >>> import reactivex
     >>> source = reactivex.defer(lambda _: print("opened") or reactivex.never())
     >>> shared = source.pipe(share())

@@ -38,6 +38,8 @@ def solves(
     its instance stands for the team, and in a quiz, which has none, the actor. The `max_keys` newest are
     remembered, for each subscriber. Completes and fails with its source.
 
+    See also: `solved_challenges`, `first_bloods`, `distinct_by`.
+
     >>> import reactivex
     >>> answer = Event("flag_correct", '{"challenge_id": "pwn-1", "instance_id": "box-7", "flag_id": "user"}')
     >>> reactivex.of(answer, answer).pipe(solves(), ops.count()).subscribe(print).dispose()
@@ -58,6 +60,8 @@ def solved_challenges(
         ---------------flag 2 of 2---------------|
 
     As `solves` otherwise.
+
+    See also: `solves`, `first_bloods`, `distinct_by`.
 
     >>> import reactivex
     >>> half = Event("flag_correct", '{"challenge_id": "pwn-1", "instance_id": "box-7"}')
@@ -86,6 +90,8 @@ def distinct_by(
 
     Completes and fails with its source; fails with what `key` raises. Raises `ConfigurationError` for a
     `max_keys` below 1.
+
+    See also: `solves`; reactivex's ``distinct``, which forgets nothing, and ``distinct_until_changed``.
 
     >>> import reactivex
     >>> reactivex.of("a", "A", "b").pipe(distinct_by(str.lower)).subscribe(print).dispose()

@@ -72,6 +72,8 @@ def burst(
     together; the `max_keys` of them that were met last are remembered. Completes and fails with its source,
     and with what `key` raises. Raises `ConfigurationError` for an `n` below 2 or a time of 0.
 
+    See also: `rate`, `shared_flags`; reactivex's ``buffer_with_time``.
+
     >>> import reactivex
     >>> wrong = [Event("flag_wrong", '{"actor_id": "7"}', received=float(second)) for second in (0, 50, 51)]
     >>> reactivex.of(*wrong).pipe(burst(2, within=10)).subscribe(lambda b: print(len(b.events))).dispose()
@@ -85,23 +87,23 @@ def burst(
         def subscribe(
             observer: abc.ObserverBase[Burst], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            met: OrderedDict[Hashable, deque[Event[Any]]] = OrderedDict()
+            recent_of: OrderedDict[Hashable, deque[Event[Any]]] = OrderedDict()
 
             def on_next(event: Event[Any]) -> None:
                 try:
                     its_key = key(event)
-                    recent = met.setdefault(its_key, deque())
+                    recent = recent_of.setdefault(its_key, deque())
                 except Exception as error:  # noqa: BLE001 - by `key`, or what it returns has no hash
                     observer.on_error(error)
                     return
-                met.move_to_end(its_key)
-                if len(met) > max_keys:
-                    met.popitem(last=False)
+                recent_of.move_to_end(its_key)
+                if len(recent_of) > max_keys:
+                    recent_of.popitem(last=False)
                 recent.append(event)
                 while (event.at - recent[0].at).total_seconds() > seconds:
                     recent.popleft()
                 if len(recent) >= n:
-                    del met[its_key]
+                    del recent_of[its_key]
                     observer.on_next(Burst(its_key, tuple(recent)))
 
             return of_event(of)(source).subscribe(
@@ -124,6 +126,8 @@ def shared_flags() -> Callable[[Observable[Event[Any]]], Observable[Event[Foreig
 
     The event's team is the one that gave it, ``team_ids`` are those it was made for. The platform tells
     admins alone, in its log. What was claimed says ``GET /admin/instance-records/{instance_id}/submissions``.
+
+    See also: `burst`, `wrong_answers`.
 
     >>> import reactivex
     >>> events = reactivex.of(Event("foreign_answer_submitted", '{"team_ids": ["8"]}'))

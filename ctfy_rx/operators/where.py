@@ -28,6 +28,8 @@ def where(**fields: Any) -> Callable[[Observable[E]], Observable[E]]:
     An event without the field, or whose data are no JSON object, is dropped. Completes and fails with
     its source. Raises `ConfigurationError` where no field is given.
 
+    See also: `of_event`, `by_actor`, `by_team`, `by_competition`; reactivex's ``filter``.
+
     >>> import reactivex
     >>> events = reactivex.of(Event("flag_wrong", '{"challenge_id": "pwn-1"}'), Event("flag_wrong", "{}"))
     >>> events.pipe(where(challenge_id="pwn-1")).subscribe(lambda event: print(event.data)).dispose()
@@ -60,6 +62,8 @@ def by_competition(
     Signals such as `scoreboard_updated` and `announcement_created` name no contest, nor do nodes and
     accounts. Completes and fails with its source.
 
+    See also: ``events(competition=...)``, `by_team`, `where`.
+
     >>> import reactivex
     >>> answer = Event("flag_wrong", '{"competition_id": "final"}')
     >>> events = reactivex.of(answer, Event("scoreboard_updated", "{}"))
@@ -88,6 +92,8 @@ def by_team(team_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
 
     A frame names no team: `EventStream.by_team` looks up whose it is. Completes and fails with its source.
 
+    See also: `by_actor`, `EventStream.by_team`, which looks up whose a frame is.
+
     >>> import reactivex
     >>> events = reactivex.of(Event("flag_wrong", "{}", team_id="7"), Event("flag_wrong", "{}", team_id="8"))
     >>> events.pipe(by_team("8")).subscribe(lambda event: print(event.team_id)).dispose()
@@ -114,6 +120,8 @@ def by_actor(actor_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
         --{a: 1}----------{a: 1}--|
 
     Completes and fails with its source.
+
+    See also: `by_team`, `where`, `EventStream.mine`.
 
     >>> import reactivex
     >>> events = reactivex.of(*(Event("flag_wrong", f'{{"actor_id": "{actor}"}}') for actor in (7, 8)))

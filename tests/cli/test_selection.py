@@ -9,7 +9,7 @@ from reactivex.subject import Subject
 
 from ctfy_rx import Event, EventStream, events, to_iter
 from ctfy_rx.catalogue import PAYLOADS
-from ctfy_rx.cli.filters import NAMED, Met, Selection, selection
+from ctfy_rx.cli.filters import NAMED, Duplicates, Selection, selection
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.testing import MOMENT, event, solve, stream_of, wrong
@@ -109,12 +109,12 @@ def test_two_subscribers_get_the_same():
 
 
 def test_what_comes_long_after_is_remembered_for_so_long_and_no_longer():
-    met = Met(remembered=2)
+    came = Duplicates(remembered=2)
     first, second, third = (wrong(at=MOMENT + timedelta(seconds=n)) for n in range(3))
-    assert [met.is_new((0, each)) for each in (first, second)] == [True, True]
-    assert not met.is_new((1, first))
-    assert met.is_new((0, third))
-    assert met.is_new((1, first))
+    assert [came.is_new((0, each)) for each in (first, second)] == [True, True]
+    assert not came.is_new((1, first))
+    assert came.is_new((0, third))
+    assert came.is_new((1, first))
 
 
 @pytest.mark.parametrize("text", ["announcements,announcement_*", "announcement_created,announcements"])

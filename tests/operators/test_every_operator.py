@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
 
 import pytest
@@ -42,6 +43,17 @@ every_operator = pytest.mark.parametrize("make", OPERATORS.values(), ids=list(OP
 def test_these_are_all():
     # `buffered` and `record` work on threads, which know no virtual time: see their own tests.
     assert set(OPERATORS) | {"buffered", "record"} == set(op.__all__)
+
+
+@pytest.mark.parametrize("name", op.__all__)
+def test_its_page_shows_a_marble_diagram_an_example_and_what_else_to_look_at(name):
+    page = getattr(op, name).__doc__ or ""
+    assert re.search(r"::\n\n +.*--", page)
+    assert ">>> " in page
+    also = re.search(r"See also: (.+?)\.\n", page, re.DOTALL)
+    assert also
+    named = set(re.findall(r"`(\w+)`", also[1].replace("``", ""))) & set(op.__all__)
+    assert name not in named
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"retry_with_backoff"}))
