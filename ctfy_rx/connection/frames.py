@@ -22,8 +22,9 @@ from ctfy_rx.connection.clients import ClientFactory, ClientMaker, ClientOptions
 from ctfy_rx.connection.credentials import Token, TokenIn, cleaned, current_token
 from ctfy_rx.connection.drivers import LoopDriver, ThreadDriver
 from ctfy_rx.connection.joined_reads import join_chunks
+from ctfy_rx.connection.options import check
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
-from ctfy_rx.connection.request import EventRequest, api_root, bare, check, resolve
+from ctfy_rx.connection.request import EventRequest, api_root, bare, resolve
 from ctfy_rx.connection.rest import Root
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import UNASKED, Session, Unasked

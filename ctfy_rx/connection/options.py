@@ -1,0 +1,73 @@
+"""What an option of `frames` and `events` may be, and what to write instead of what cannot work."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.threads.loops import is_coroutine_function
+
+__all__ = ["check"]
+
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: a token
+
+
+def check(**options: object) -> None:
+    """Raise `ConfigurationError` for an option that cannot work, saying what to write.
+
+    >>> check(connect_timeout=0)
+    Traceback (most recent call last):
+    ctfy_rx.errors.ConfigurationError: connect_timeout must be seconds above 0
+    """
+    for name, value in options.items():
+        works, wanted = _RULES[name]
+        if not works(value):
+            raise ConfigurationError(f"{name} must be {wanted}")
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 < value < math.inf
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_plain_function(value: object) -> bool:
+    return callable(value) and not is_coroutine_function(value)
+
+
+_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
+    # httpx's, or httpx2's
+    "url": (lambda url: url is None or _is_text(url) or type(url).__name__ == "URL", "a str or an httpx.URL"),
+    "path": (lambda path: path is None or _is_text(path), "a str"),
+    "token": (
+        lambda token: token is None or _is_text(token) or _is_plain_function(token),
+        "a str, None, or a plain function that returns one of them",
+    ),
+    "token_in": (lambda place: place in {"query", "header"}, '"query" or "header"'),
+    "client_factory": (
+        lambda make: make is None or _is_plain_function(make),
+        "a plain function that returns a new client, as httpx.Client itself is one",
+    ),
+    "method": (
+        lambda name: isinstance(name, str) and bool(_METHOD.fullmatch(name)),
+        "the name of an HTTP method",
+    ),
+    "content": (
+        lambda content: isinstance(content, (bytes, str, type(None))),
+        "bytes or a str: an iterator could not be sent again at the next attempt",
+    ),
+    "idle_timeout": (
+        lambda seconds: seconds is None or _is_seconds(seconds),
+        "seconds above 0, or None for no limit",
+    ),
+    "connect_timeout": (_is_seconds, "seconds above 0"),
+    "max_frame_bytes": (
+        lambda count: isinstance(count, int) and count >= 1,
+        "a whole number of bytes, 1 or more",
+    ),
+    "last_event_id": (_is_text, "a str"),
+}
