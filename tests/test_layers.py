@@ -38,8 +38,8 @@ HOUSE = """
     contest: admins alongside eventual mine refreshing values / boards questions / bloods boxes directory /
         naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay
-    relay: broker intake public wire / hand pulling ring / journal / reading sending / publishing threads /
-        consuming / sources / replaying / serving
+    relay: broker intake public wire / in_flight pulling ring / journal / reading sending / publishing
+        threads / consuming / sources / replaying / serving
     ctfy_rx
     demo: listeners server teams / actions state / access contest telling views / happenings /
         caller_routes pace standings verbs / contest_routes / app / running

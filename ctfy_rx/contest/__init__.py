@@ -7,6 +7,7 @@
     refreshing.py  fetched again when it has changed eventual.py   one item that is to come
     alongside.py   other sources among the items     streams.py    the methods of `EventStream`
     bloods.py      first bloods without an admin     boxes.py      an instance, until it is ready
+    admins.py      what others are refused           mine.py       whose an event is
 """
 
 __all__: list[str] = []

@@ -18,7 +18,7 @@ from ctfy_rx.catalogue import Payload
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.event import Event
 from ctfy_rx.relay.broker import Connection
-from ctfy_rx.relay.hand import Hand
+from ctfy_rx.relay.in_flight import InFlight
 from ctfy_rx.relay.journal import Journal
 from ctfy_rx.relay.wire import decode, subjects
 from ctfy_rx.status import Gap, Open, Status
@@ -35,7 +35,7 @@ Start = Literal["start"] | datetime | int | None
 
 Deliver = Callable[[int, Event[Payload]], None]
 
-_IN_HAND = 1024  # messages
+_MOST_IN_FLIGHT = 1024  # messages
 _PARTING = 5.0  # seconds that subscribers have to be done with what they have
 _FORGOTTEN_AFTER = 60.0  # seconds without a reader, after which the broker drops a consumer without a name
 _SEVERAL_SUBJECTS = (2, 10)  # the version of the broker that filters by more than one
@@ -60,7 +60,9 @@ class Reading:
     """What one subscription reads; `deliver` is given each event with its sequence."""
 
     def __init__(self, wish: Wish, tell: Callable[[Status], None], deliver: Deliver) -> None:
-        self.hand = Hand(_IN_HAND, acknowledges=wish.durable is not None, ack_wait=wish.ack_wait)
+        self.in_flight = InFlight(
+            _MOST_IN_FLIGHT, acknowledges=wish.durable is not None, ack_wait=wish.ack_wait
+        )
         self._wish = wish
         self._tell = tell
         self._deliver = deliver
@@ -72,9 +74,9 @@ class Reading:
         journal = Journal(connection, self._wish.stream, self._wish.domain)
         consumer = await (self._shared(journal) if self._wish.durable else self._own(journal))
         self._tell(Open(who=f"a consumer of {journal.name} at {connection.address}"))
-        pull = journal.pull(consumer, self.hand.room)
-        self.hand.look = pull.look
-        answers = asyncio.ensure_future(self.hand.answer(connection))
+        pull = journal.pull(consumer, self.in_flight.room)
+        self.in_flight.look = pull.look
+        answers = asyncio.ensure_future(self.in_flight.answer(connection))
         expected = 1
         try:
             async for message in pull.messages():
@@ -88,24 +90,24 @@ class Reading:
             if not connection.is_lost:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_PARTING):
-                        await self.hand.emptied()
+                        await self.in_flight.emptied()
             raise
         finally:
             answers.cancel()
-            self.hand.look = lambda: None
+            self.in_flight.look = lambda: None
             if self._wish.durable is None and not connection.is_lost:
                 await _drop(connection, journal.name, consumer)
 
     def _read(self, sequence: int, message: Msg) -> None:
         if self._wish.durable is None:
             self._start = sequence + 1
-        if not self.hand.take(sequence, message):
+        if not self.in_flight.take(sequence, message):
             return
         event = _event(sequence, message)
         if self._wish.matches is None or self._wish.matches(event.event):
             self._deliver(sequence, event)
         else:
-            self.hand.settle(sequence, well=True)
+            self.in_flight.settle(sequence, well=True)
 
     async def _own(self, journal: Journal) -> str:
         """A consumer of our own, which begins after what was read last."""
@@ -135,7 +137,7 @@ class Reading:
         await _known(journal)
         config = self._config(journal)
         config.durable_name, config.ack_policy = name, AckPolicy.EXPLICIT
-        config.ack_wait, config.max_ack_pending = self._wish.ack_wait, 4 * _IN_HAND
+        config.ack_wait, config.max_ack_pending = self._wish.ack_wait, 4 * _MOST_IN_FLIGHT
         try:
             found = await journal.consumer(name)
         except NotFoundError:

@@ -83,7 +83,7 @@ class OnLoop:
 
     def _settle(self, sequence: int, well: bool) -> None:
         with suppress(RuntimeError):  # the loop is closed: the message comes again
-            on_loop(self._loop, lambda: self._reading.hand.settle(sequence, well))
+            on_loop(self._loop, lambda: self._reading.in_flight.settle(sequence, well))
 
     def _end(self, error: Exception) -> None:
         if not self._disposed:
@@ -151,7 +151,7 @@ class OnThreads:
 
     def _settle(self, sequence: int, well: bool) -> None:
         with suppress(RuntimeError):  # the loop is closed: the message comes again
-            self._loop.call_soon_threadsafe(self._reading.hand.settle, sequence, well)
+            self._loop.call_soon_threadsafe(self._reading.in_flight.settle, sequence, well)
 
     def _end(self, error: Exception) -> None:
         def fail() -> None:

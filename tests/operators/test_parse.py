@@ -6,7 +6,7 @@ import time
 
 import reactivex
 
-from ctfy_rx import event as event_module
+from ctfy_rx import decoding
 from ctfy_rx.event import Event
 from ctfy_rx.operators import parse
 from ctfy_rx.sse import Frame
@@ -62,8 +62,8 @@ def test_without_a_clock_it_is_the_time_of_the_day():
 
 def test_nothing_is_decoded_before_somebody_asks_for_it(monkeypatch):
     decoded: list[str] = []
-    monkeypatch.setattr(event_module, "_decode_json", lambda text: decoded.append(text) or {})
-    monkeypatch.setattr(event_module, "_DECODERS", {})  # whoever decoded a payload would find nothing
+    monkeypatch.setattr(decoding, "_decode_json", lambda text: decoded.append(text) or {})
+    monkeypatch.setattr(decoding, "_DECODERS", {})  # whoever decoded a payload would find nothing
     seen: list[Event] = []
     reactivex.of(Frame("flag_correct", "{}"), Frame("flag_wrong", "{}")).pipe(parse()).subscribe(seen.append)
     assert decoded == []

@@ -1,4 +1,4 @@
-"""What a consumer of NATS has in hand: messages that came and are not yet done with."""
+"""What is in flight to a consumer's subscribers: messages of NATS that came and are not yet done with."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ctfy_rx.relay.broker import Connection
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-__all__ = ["Hand"]
+__all__ = ["InFlight"]
 
 _ACK, _NAK, _WORKING = b"+ACK", b"-NAK", b"+WPI"
 _REMEMBERED = 4096  # messages that were done with, whose acknowledgement may have been lost
 _LONGEST_DELAY = 30.0  # seconds, before a message comes again on which a subscriber raised
 
 
-class Hand:
+class InFlight:
     """At most `size` messages. With `acknowledges` each is acknowledged when it is done with, and comes again
     when it failed; those that take their time are kept alive for `ack_wait` seconds and more.
 
