@@ -18,10 +18,11 @@ from reactivex.disposable import Disposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 from typing_extensions import Unpack
 
-from ctfy_rx.connection.clients import ClientFactory, ClientMaker, ClientOptions, add_bearer, add_token
+from ctfy_rx.connection.clients import add_bearer, add_token, check_transports
 from ctfy_rx.connection.credentials import Token, TokenIn, cleaned, current_token
 from ctfy_rx.connection.drivers import LoopDriver, ThreadDriver
 from ctfy_rx.connection.joined_reads import join_chunks
+from ctfy_rx.connection.making import ClientFactory, ClientMaker, ClientOptions
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
 from ctfy_rx.connection.request import EventRequest, api_root, bare, check, resolve
 from ctfy_rx.connection.rest import Root
@@ -124,7 +125,9 @@ def frames(
             raise ConfigurationError(
                 'no URL: write frames("http://localhost:8100"), the address of your platform'
             )
-        make_client: ClientFactory | ClientMaker = ClientMaker(client_options)
+        maker = ClientMaker(client_options)
+        maker.check(resolve(url, path, ""))
+        make_client: ClientFactory | ClientMaker = maker
     elif client_options:
         raise ConfigurationError(
             f"{', '.join(client_options)}: set this on the client that client_factory returns"
@@ -256,6 +259,7 @@ class Frames(Observable[Frame]):
             )
         if client.is_closed:
             raise ConfigurationError("client_factory must return a new client at each call")
+        check_transports(client)
         return client
 
     @property

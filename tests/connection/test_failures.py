@@ -138,13 +138,6 @@ def test_tls_towards_a_server_without_it_fails(watch: Watch) -> None:
     assert type(error) is ConnectionFailed
 
 
-@pytest.mark.filterwarnings("ignore:`verify=<str>`:DeprecationWarning")  # httpx's
-def test_a_certificate_that_cannot_be_loaded_is_the_callers_mistake(watch: Watch) -> None:
-    error = watch(frames("https://127.0.0.1:1", verify="missing.pem")).failure()
-    assert isinstance(error, ConfigurationError)
-    assert "verify= or cert= cannot be used" in str(error)
-
-
 def test_a_frame_that_is_too_large_fails_after_those_before_it(watch: Watch) -> None:
     with Server(sends(CLOSE_DELIMITED, frame("a") + frame("b", "x" * 1000), stay=True)) as server:
         watched = watch(frames(server.url, max_frame_bytes=100))
