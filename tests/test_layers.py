@@ -27,8 +27,9 @@ HOUSE = """
     threads: process turns waiting / loops / consumers
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber /
         clock guard interests iterators / composed hub / cold status_feed
-    connection: chunk_joining content_coding http_values redaction tls / answers joined_reads making request /
-        bodies clients redirects / credentials / drivers rest / frames
+    connection: chunk_joining content_coding http_values redaction route tls /
+        joined_reads making request / answers bodies clients redirects /
+        credentials failures / drivers rest / frames
     platform: asking questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
     operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /

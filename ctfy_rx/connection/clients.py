@@ -22,7 +22,7 @@ from ctfy_rx.connection.request import is_home
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.process import not_for_children, this_process
 
-__all__ = ["Lifeline", "LoopSockets", "add_bearer", "add_token", "check_transports"]
+__all__ = ["Lifeline", "LoopSockets", "Trace", "add_bearer", "add_token", "check_transports"]
 
 Trace = Callable[[str, dict[str, Any]], Coroutine[Any, Any, None]]
 

@@ -195,6 +195,17 @@ def test_a_proxy_that_cannot_be_is_told(monkeypatch):
     assert "HTTP_PROXY of the environment is 'gopher://127.0.0.1'" in checks["url"].detail
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_does_not_run_is_told(monkeypatch, scheme: str):
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{own_port()}")
+    monkeypatch.setenv("no_proxy", "")
+    found = next(
+        check for check in examined(f"{scheme}://nobody.invalid").values() if check.status == "failed"
+    )
+    assert "the proxy 127.0.0.1:" in found.detail
+    assert "does that proxy run" in found.advice
+
+
 def test_an_authority_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     checks = examined("https://127.0.0.1:1")
