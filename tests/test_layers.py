@@ -27,8 +27,9 @@ HOUSE = """
     threads: process turns waiting / loops / consumers
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
         clock guard interests iterators / composed hub / cold status_feed
-    connection: chunk_joining content_coding http_values options redaction / answers joined_reads request /
-        bodies clients redirects / credentials / drivers rest / frames
+    connection: chunk_joining content_coding http_values options redaction route tls /
+        joined_reads making request / answers bodies clients redirects /
+        credentials failures / drivers rest / frames
     platform: asking effects questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
     operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /

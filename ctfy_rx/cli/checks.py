@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TypeVar
 
 import httpx
@@ -30,7 +31,7 @@ from ctfy_rx.cli.verdicts import (
     version_in,
     who,
 )
-from ctfy_rx.connection.frames import frames
+from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.connection.request import api_root, bare, resolve, without_token
 from ctfy_rx.connection.rest import Answer, Get, Root, Steps, ThreadRest
@@ -66,7 +67,6 @@ class Examination:
         self._url = without_token(resolve(target.url, None, ""))[0].copy_with(userinfo=b"")
         self._api = api_root(self._url)
         self._secrets = Secrets(target.token, *_secrets_in(target.url))
-        self._source = frames(target.url, token=target.token or "", idle_timeout=None)
         self._hopeless = ""  # why nothing more can be found out
         self._root: Root | None = None
         self._identity: Identity | None = None
@@ -105,6 +105,11 @@ class Examination:
 
     def _shown(self, text: str) -> str:
         return short(self._secrets.hidden(text), _LONGEST)
+
+    @cached_property
+    def _source(self) -> Frames:
+        # Here, and not at once: what cannot work, as by the environment, is among what is found out.
+        return frames(self._target.url, token=self._target.token or "", idle_timeout=None)
 
     # The checks
 

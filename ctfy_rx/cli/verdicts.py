@@ -61,6 +61,8 @@ def failure(error: Exception, url: httpx.URL) -> Finding:
 
 
 def _advice(error: Exception, said: str, url: httpx.URL) -> str:
+    if _AT_PROXY in said:
+        return _LOOK_AT_PROXY
     for sign in ("write http://", "write https://"):
         if sign in said:
             return f"the URL begins with the wrong scheme: {sign}{url.netloc.decode('ascii')}"
@@ -69,6 +71,11 @@ def _advice(error: Exception, said: str, url: httpx.URL) -> str:
     return next((says for kind, says in _BY_KIND.items() if isinstance(error, kind)), _UNKNOWN)
 
 
+_AT_PROXY = ", on the way to "  # as `ctfy_rx.connection.route` says of a proxy that is itself at fault
+_LOOK_AT_PROXY = (
+    "look at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY: does that proxy run, is its scheme right, does it let "
+    "this host through? Or name the host in NO_PROXY"
+)
 _PROXY_WITHOUT_PLATFORM = (
     "something answers in the platform's place, most likely a proxy that cannot reach it: start the "
     "platform, and look at the proxy's error log"

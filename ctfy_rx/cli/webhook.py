@@ -19,6 +19,7 @@ import httpx
 from ctfy_rx import CtfyRxError, Event
 from ctfy_rx.cli.render import as_json, as_sentence
 from ctfy_rx.connection.http_values import seconds_to_wait
+from ctfy_rx.connection.making import ClientMaker
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import Backoff
 
@@ -31,6 +32,7 @@ _PACE = {"discord": 0.5, "slack": 1.0, "json": 0.0}  # seconds between two messa
 _MARKDOWN = re.compile(r"([\\*_~`|>\[\]()#-])")
 _LONGEST = 1900  # characters of a message: Discord takes 2000
 _ATTEMPTS = 8
+_TIMEOUT = 10.0  # seconds
 _GONE = frozenset({401, 403, 404, 410})
 _NOT_TAKEN = frozenset({429, 503})
 
@@ -87,7 +89,7 @@ class Webhook:
     ) -> None:
         self._url = url
         self._kind: Kind = kind
-        self._client = client or httpx.Client(timeout=10.0, follow_redirects=False)
+        self._client = client or _client(url)
         self._wait = wait
         self._clock = clock
         self._backoff = backoff or Backoff(initial=1.0, maximum=60.0)
@@ -148,6 +150,14 @@ def _key(event: Event[Any]) -> str:
     """The same for the same event, whoever sends it, and fit for a header, whatever its name is."""
     said = as_json(event) if event.log_id is None else f"{event.event} {event.log_id} {event.logged}"
     return hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()
+
+
+def _client(url: str) -> httpx.Client:
+    maker = ClientMaker({})
+    maker.check(httpx.URL(url))
+    client = maker.client(asynchronous=False)
+    client.timeout = _TIMEOUT
+    return client
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import ssl
-from collections.abc import Callable
+import re
 from typing import Any, cast
 
 import httpx
@@ -12,12 +11,8 @@ import httpx
 from ctfy_rx.connection.content_coding import unknown_coding
 from ctfy_rx.connection.http_values import media_type, seconds_to_wait
 from ctfy_rx.connection.redaction import Secrets
+from ctfy_rx.connection.route import DIRECT, Way
 from ctfy_rx.errors import (
-    CertificateRejected,
-    ConfigurationError,
-    ConnectionFailed,
-    ConnectionTimedOut,
-    CtfyRxError,
     HttpError,
     NotAnEventStream,
     TokenRefused,
@@ -25,7 +20,7 @@ from ctfy_rx.errors import (
 )
 from ctfy_rx.text.printable import escaped
 
-__all__ = ["BODY_BYTES", "answer_behind", "is_event_stream", "refusal", "translated"]
+__all__ = ["BODY_BYTES", "answer_behind", "is_event_stream", "refusal", "refused_tunnel", "shown"]
 
 BODY_BYTES = 2048
 """How much of a refusing response's body is read and kept."""
@@ -50,13 +45,25 @@ def answer_behind(error: Exception) -> Any:
     return cast("Any", error).response
 
 
-def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: float) -> HttpError:
+def refusal(
+    response: Any, body: bytes, *, address: str, secrets: Secrets, now: float, way: Way = DIRECT
+) -> HttpError:
     """The error for a response that opens no stream; `body` is the beginning of its body, `now` a unix time
     (seconds)."""
     text = secrets.hidden(body.decode("utf-8", "replace"))[:BODY_BYTES]
     headers = {name.lower(): secrets.hidden(value) for name, value in response.headers.items()}
     status = response.status_code
     retry_after = seconds_to_wait(headers.get("retry-after", ""), now)
+    kind, says = _refused_by_proxy(status, headers, way) or _refused(status, headers, text)
+    if kind is TooManyStreams:
+        retry_after = max(retry_after or 0.0, _TOO_MANY_STREAMS_WAIT)
+    if unknown_coding(response.headers):
+        text = ""
+    message = f"{way.to(address)} answered {status}: {shown(says)}"
+    return kind(message, status=status, headers=headers, body=text, retry_after=retry_after)
+
+
+def _refused(status: int, headers: dict[str, str], text: str) -> tuple[type[HttpError], str]:
     kind: type[HttpError] = HttpError
     match status:
         case 401 | 403:
@@ -65,26 +72,61 @@ def refusal(response: Any, body: bytes, *, address: str, secrets: Secrets, now: 
             says = "there is no event stream at this address: check the URL"
         case 429 if _code(text) == "too_many_streams":
             kind, says = TooManyStreams, "this account has too many open streams: close some, or share one"
-            retry_after = max(retry_after or 0.0, _TOO_MANY_STREAMS_WAIT)
-        case 204:
-            kind, says = NotAnEventStream, "the server has no events to send and asks not to come back"
-        case 200 if coding := unknown_coding(response.headers):
-            kind, text = NotAnEventStream, ""
-            says = f"its content is coded as {coding!r}, which cannot be undone: by headers=, or a proxy?"
-        case _ if response.is_success:
-            received = headers.get("content-type", "no content type")
-            kind, says = (
-                NotAnEventStream,
-                f"expected 200 with text/event-stream, received {received}: a login page, or the wrong URL?",
-            )
         case 400 if "https port" in text.lower():  # so nginx and Apache say
             says = "it speaks TLS: write https://"
-        case _ if response.is_server_error:
+        case _ if status // 100 == 2:  # noqa: PLR2004 - it is what the digit means
+            kind, says = NotAnEventStream, _no_stream(status, headers)
+        case _ if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             says = "the server cannot serve the stream now"
         case _:
             says = "the server refuses the request: see the body of this error for its reasons"
-    message = f"{address} answered {status}: {_shown(says)}"
-    return kind(message, status=status, headers=headers, body=text, retry_after=retry_after)
+    return kind, says
+
+
+def _no_stream(status: int, headers: dict[str, str]) -> str:
+    coding = unknown_coding(headers)
+    if status == 204:  # noqa: PLR2004 - No Content
+        return "the server has no events to send and asks not to come back"
+    if status == 200 and coding:  # noqa: PLR2004 - OK
+        return f"its content is coded as {coding!r}, which cannot be undone: by headers=, or a proxy?"
+    received = headers.get("content-type", "no content type")
+    return f"expected 200 with text/event-stream, received {received}: a login page, or the wrong URL?"
+
+
+def refused_tunnel(said: str, address: str) -> HttpError | None:
+    """The error for what a proxy `said` to CONNECT, as ``407 Proxy Authentication Required``; None where it
+    is none of HTTP."""
+    status = re.match(r"[1-5]\d\d\b", said)
+    if status is None:
+        return None
+    says = _BY_PROXY.get(int(status[0]), "")
+    return HttpError(f"{address} refuses: {said}{says and ': '}{says}", status=int(status[0]))
+
+
+def _refused_by_proxy(status: int, headers: dict[str, str], way: Way) -> tuple[type[HttpError], str] | None:
+    says = _BY_PROXY.get(status)
+    if says is None or not (status == _PROXY_LOGIN or _is_proxys(headers, way)):
+        return None
+    return HttpError, says
+
+
+_PROXY_LOGIN = 407
+_FORBIDS = "the proxy does not allow it: ask who runs it, or name the host in NO_PROXY"
+_BY_PROXY = {
+    401: _FORBIDS,
+    403: _FORBIDS,
+    _PROXY_LOGIN: "the proxy wants a user and a password: write them into its URL, http://user:password@host",
+}
+_PROXIES = re.compile(r"squid|tinyproxy|privoxy|zscaler|bluecoat|mcafee|websense|fortigate", re.IGNORECASE)
+
+
+def _is_proxys(headers: dict[str, str], way: Way) -> bool:
+    """Whether a proxy refuses, and not the server behind it: it says so (RFC 9209, 2.1.1: *error*), or it is
+    known by its name."""
+    if "x-squid-error" in headers or "error=" in headers.get("proxy-status", ""):
+        return True
+    named = _PROXIES.search(headers.get("server", ""))
+    return bool(way.proxy and (named or "proxy-agent" in headers or "proxy-authenticate" in headers))
 
 
 def _code(body: str) -> object:
@@ -102,70 +144,9 @@ def _code(body: str) -> object:
     )
 
 
-def translated(error: Exception, *, address: str, secrets: Secrets) -> Exception:
-    """Our error for one of httpx's (or httpx2's: they are told by their names); any other comes back as it
-    is."""
-    names = {class_.__name__ for class_ in type(error).__mro__}
-    if isinstance(error, CtfyRxError) or not names & {
-        "HTTPError",
-        "StreamError",
-        "InvalidURL",
-        "UnicodeError",
-    }:
-        return error
-    said = str(error)
-    detail = _shown(secrets.hidden(said)).rstrip(".") or type(error).__name__
-    if _is_certificate_error(error):
-        return CertificateRejected(
-            f"the certificate of {address} is not trusted: {detail}; pass verify= if it is your own"
-        )
-    hint = next((says for sign, says in _WRONG_SCHEME.items() if sign in said), None)
-    if hint is not None:
-        return ConnectionFailed(f"{address} {hint}")
-    if "LocalProtocolError" in names:  # its text repeats the offending header, which may be a secret
-        return ConfigurationError(f"the request to {address} breaks HTTP: check headers= and content=")
-    known = (_TRANSLATIONS[name] for name in _TRANSLATIONS if name in names)
-    kind, says = next(known, (ConnectionFailed, "the connection to {address} failed: {detail}"))
-    return kind(says.format(address=address, detail=detail))
-
-
-_PLAIN = "speaks plain HTTP, or nothing that is known: write http://"
-_WRONG_SCHEME = {
-    "WRONG_VERSION_NUMBER": _PLAIN,
-    "RECORD_LAYER_FAILURE": _PLAIN,  # the same, said by OpenSSL 3.2 and later
-    "record layer failure": _PLAIN,
-    # What h11 says of control characters in the place of a status line: the first byte of a TLS alert is one.
-    "illegal request line": "does not answer in HTTP: if it speaks TLS, write https://",
-}
 _LONGEST_DETAIL = 300  # characters
 
 
-def _shown(text: str) -> str:
-    """What a server puts in a message must not reach a terminal as a command, nor fill it."""
+def shown(text: str) -> str:
+    """`text` for a message: what a server puts there must not reach a terminal as a command, nor fill it."""
     return escaped(text, _LONGEST_DETAIL)
-
-
-_TRANSLATIONS: dict[str, tuple[Callable[[str], CtfyRxError], str]] = {
-    "UnicodeError": (  # from the resolver
-        ConnectionFailed,
-        "could not connect to {address}: its host name cannot be resolved",
-    ),
-    "ConnectTimeout": (ConnectionTimedOut, "{address} did not accept the connection in time"),
-    "ReadTimeout": (ConnectionTimedOut, "{address} has been silent for too long (idle_timeout)"),
-    "TimeoutException": (ConnectionTimedOut, "{address} did not answer in time"),
-    "RemoteProtocolError": (ConnectionFailed, "{address} broke the connection off: {detail}"),
-    "ReadError": (ConnectionFailed, "the connection to {address} was lost: {detail}"),
-    "ConnectError": (ConnectionFailed, "could not connect to {address}: {detail}"),
-    "ProxyError": (ConnectionFailed, "the proxy refused to connect to {address}: {detail}"),
-    "UnsupportedProtocol": (ConfigurationError, "{address} is no http or https URL"),
-    "InvalidURL": (ConfigurationError, "{address} is no usable URL"),
-    "DecodingError": (ConnectionFailed, "{address} sent content that cannot be decompressed: {detail}"),
-}
-
-
-def _is_certificate_error(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

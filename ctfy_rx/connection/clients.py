@@ -1,5 +1,4 @@
-"""How an httpx client is made, and what is done to it underneath its surface: the token added, the socket
-kept at hand.
+"""What is done to an httpx client underneath its surface: the token added, the socket kept at hand.
 
 The token goes in the query, and httpx shows URLs in its log and its errors. So it is added below the client,
 by a transport around the client's own: whatever the client shows has no token in it, and `verify`, proxies
@@ -9,13 +8,11 @@ and mounts stay as they were.
 from __future__ import annotations
 
 import socket
-import ssl
 import struct
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from functools import cached_property
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 from urllib.parse import quote
 from weakref import WeakSet
 
@@ -25,62 +22,22 @@ from ctfy_rx.connection.request import is_home
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.process import not_for_children, this_process
 
-__all__ = [
-    "ClientFactory",
-    "ClientMaker",
-    "ClientOptions",
-    "Lifeline",
-    "LoopSockets",
-    "add_bearer",
-    "add_token",
-]
-
-
-ClientFactory = Callable[[], Any]
-"""Returns an `httpx.Client` or `httpx.AsyncClient` (or httpx2's), a new one at each call; it is closed for
-you."""
+__all__ = ["Lifeline", "LoopSockets", "Trace", "add_bearer", "add_token", "check_transports"]
 
 Trace = Callable[[str, dict[str, Any]], Coroutine[Any, Any, None]]
 
 
-class ClientOptions(TypedDict, total=False):
-    """What `httpx.Client` takes and is passed on to it: TLS, proxies, HTTP versions."""
-
-    verify: Any
-    cert: Any
-    proxy: Any
-    mounts: Any
-    trust_env: bool
-    http1: bool
-    http2: bool
-    limits: Any
-    transport: Any
-
-
-class ClientMaker:
-    """Makes a client for each connection, and the TLS context, which takes 20 ms to make, once for all of
-    them."""
-
-    def __init__(self, options: ClientOptions) -> None:
-        self._options = options
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        options = self._options
-        try:
-            return httpx.create_ssl_context(
-                verify=options.get("verify", True),
-                cert=options.get("cert"),
-                trust_env=options.get("trust_env", True),
+def check_transports(client: Any) -> None:
+    """Raise `ConfigurationError` where `client` cannot send by one of its transports."""
+    needed, kind = "handle_request", "blocking"
+    if hasattr(client, "aclose"):
+        needed, kind = "handle_async_request", "asynchronous"
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - it has no public name
+        if transport is not None and not hasattr(transport, needed):
+            raise ConfigurationError(
+                f"the stream is read by an {type(client).__name__}, which needs {kind} transports: "
+                f"{type(transport).__name__} is none"
             )
-        except OSError as error:  # as an OSError it would pass for a lost connection, and be tried again
-            raise ConfigurationError(f"verify= or cert= cannot be used: {error}") from None
-
-    def client(self, *, asynchronous: bool) -> httpx.Client | httpx.AsyncClient:
-        """A new client."""
-        options: dict[str, Any] = {**self._options, "verify": self._tls}
-        options.pop("cert", None)
-        return httpx.AsyncClient(**options) if asynchronous else httpx.Client(**options)
 
 
 def add_token(client: Any, token: str, url: httpx.URL) -> None:

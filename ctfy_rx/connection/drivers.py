@@ -21,12 +21,14 @@ from typing import Any
 
 from reactivex import abc
 
-from ctfy_rx.connection.answers import BODY_BYTES, answer_behind, is_event_stream, refusal, translated
+from ctfy_rx.connection.answers import BODY_BYTES, answer_behind, is_event_stream, refusal
 from ctfy_rx.connection.bodies import async_body_of, body_of
 from ctfy_rx.connection.clients import Lifeline, LoopSockets
+from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.redaction import Secrets, redact_logs
 from ctfy_rx.connection.redirects import exchange, redirect_target
 from ctfy_rx.connection.request import EventRequest
+from ctfy_rx.connection.route import DIRECT, Route, Way
 from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.errors import FrameTooLarge, LoopClosed, StreamClosed
 from ctfy_rx.reconnect import Session
@@ -65,6 +67,8 @@ class _Driver:
         self._address = address
         self._secrets = Secrets()
         self._idle_timeout: float | None = None
+        self._request: Any = None
+        self._route = Route()
         self._disposed = False
         self._ended = False
 
@@ -91,8 +95,17 @@ class _Driver:
         redact_logs(self._secrets)
         return exchange(request, self._client, self._session.last_event_id, self._secrets)
 
+    def sends(self, request: Any) -> None:
+        """`request` is about to be sent."""
+        self._request, self._route = request, Route()
+
+    @property
+    def _way(self) -> Way:
+        return DIRECT if self._request is None else self._route.way(self._request.url)
+
     def traced(self, name: str, info: dict[str, Any]) -> None:
         """What httpcore's ``trace`` extension tells of a request."""
+        self._route.trace(name, info)
         # What a proxy is asked for by CONNECT is not the server's to accept.
         if name.endswith(".receive_response_headers.started") and not self._disposed:
             method = getattr(info.get("request"), "method", b"")
@@ -112,10 +125,12 @@ class _Driver:
         redirect_target(response, self._secrets)
 
     def refusal(self, response: Any, body: bytes) -> Exception:
-        return refusal(response, body, address=self._address, secrets=self._secrets, now=time.time())
+        return refusal(
+            response, body, address=self._address, secrets=self._secrets, now=time.time(), way=self._way
+        )
 
     def translated(self, error: Exception) -> Exception:
-        return translated(error, address=self._address, secrets=self._secrets)
+        return translated(error, address=self._address, secrets=self._secrets, way=self._way)
 
     def deliver(self, chunk: bytes) -> None:
         session, on_next = self._session, self._observer.on_next
@@ -202,6 +217,7 @@ class ThreadDriver(_Driver):
         request, options = next(steps)
         while True:
             self.go_on()
+            self.sends(request)
             request.extensions["trace"] = trace
             try:
                 response = self._client.send(request, stream=True, follow_redirects=False, **options)
@@ -304,6 +320,7 @@ class LoopDriver(_Driver):
         request, options = next(steps)
         while True:
             self.go_on()
+            self.sends(request)
             hold = self._sockets.trace()
             request.extensions["trace"] = trace
             try:

@@ -8,9 +8,9 @@ without a thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from reactivex import Observable, abc
@@ -18,10 +18,12 @@ from reactivex.disposable import Disposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 from typing_extensions import Unpack
 
-from ctfy_rx.connection.clients import ClientFactory, ClientMaker, ClientOptions, add_bearer, add_token
+from ctfy_rx.connection.clients import add_bearer, add_token, check_transports
 from ctfy_rx.connection.credentials import Token, TokenIn, cleaned, current_token
 from ctfy_rx.connection.drivers import LoopDriver, ThreadDriver
+from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.joined_reads import join_chunks
+from ctfy_rx.connection.making import ClientFactory, ClientMaker, ClientOptions
 from ctfy_rx.connection.options import check
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
 from ctfy_rx.connection.request import EventRequest, api_root, bare, resolve
@@ -34,6 +36,8 @@ from ctfy_rx.threads.consumers import who_subscribes
 from ctfy_rx.threads.loops import running_loop
 
 __all__ = ["Frames", "FramesOptions", "Params", "frames", "loop_of"]
+
+T = TypeVar("T")
 
 _NO_LOOP = (
     "an AsyncClient needs a running event loop: subscribe inside a coroutine, "
@@ -125,7 +129,9 @@ def frames(
             raise ConfigurationError(
                 'no URL: write frames("http://localhost:8100"), the address of your platform'
             )
-        make_client: ClientFactory | ClientMaker = ClientMaker(client_options)
+        maker = ClientMaker(client_options)
+        maker.check(resolve(url, path, ""))
+        make_client: ClientFactory | ClientMaker = maker
     elif client_options:
         raise ConfigurationError(
             f"{', '.join(client_options)}: set this on the client that client_factory returns"
@@ -249,7 +255,9 @@ class Frames(Observable[Frame]):
     def client(self, *, asynchronous: bool) -> Any:
         """A new client, as each connection gets one."""
         make = self._client_factory
-        client: Any = make.client(asynchronous=asynchronous) if isinstance(make, ClientMaker) else make()
+        client: Any = (
+            make.client(asynchronous=asynchronous) if isinstance(make, ClientMaker) else self._told_by(make)
+        )
         if not hasattr(client, "is_closed"):
             raise ConfigurationError(
                 "client_factory must return an httpx.Client or an httpx.AsyncClient, "
@@ -257,6 +265,7 @@ class Frames(Observable[Frame]):
             )
         if client.is_closed:
             raise ConfigurationError("client_factory must return a new client at each call")
+        check_transports(client)
         return client
 
     @property
@@ -278,7 +287,7 @@ class Frames(Observable[Frame]):
         credentials stand in the header that the token would need.
         """
         request, token_in_url = self._request_of(client)
-        session.token = current_token(self._token)
+        session.token = self._current_token()
         token = session.token or token_in_url
         url = api_root(request.url)
         if not token or url is None or request.has_credentials(client):
@@ -294,12 +303,26 @@ class Frames(Observable[Frame]):
     def _prepare(self, session: Session, client: Any) -> tuple[EventRequest, Secrets]:
         request, token_in_url = self._request_of(client)
         asked, session.token = session.token, UNASKED
-        token = (current_token(self._token) if isinstance(asked, Unasked) else asked) or token_in_url
+        token = (self._current_token() if isinstance(asked, Unasked) else asked) or token_in_url
         join_chunks(client)
         if token:
             self._add_token(client, token, request.url)
         self._secrets = keep_out_of_our_log(Secrets(token, *request.secrets(client)))
         return request, self._secrets
+
+    def _current_token(self) -> str | None:
+        return self._told_by(lambda: current_token(self._token))
+
+    def _told_by(self, ask: Callable[[], T]) -> T:
+        """What a function of the app returns. An answer or a lost connection that it meets, as it logs in, is
+        worth another attempt, or not, as if we had met it."""
+        try:
+            return ask()
+        except Exception as error:
+            failure = translated(error, address=self.address, secrets=self._secrets)
+            if failure is error:
+                raise
+        raise failure  # out of the handler: httpx's error, which holds the request, is not chained
 
     def _request_of(self, client: Any) -> tuple[EventRequest, str | None]:
         return self._request.at(resolve(self._url, self._path, str(client.base_url)), client)

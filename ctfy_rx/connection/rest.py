@@ -17,12 +17,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
-from ctfy_rx.connection.answers import answer_behind, translated
+from ctfy_rx.connection.answers import answer_behind, refusal
 from ctfy_rx.connection.bodies import MAX_SECONDS, WholeBody, is_gone, refuse_compressed, too_slow
-from ctfy_rx.connection.clients import Lifeline, LoopSockets, add_bearer
+from ctfy_rx.connection.clients import Lifeline, LoopSockets, Trace, add_bearer
+from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.redaction import Secrets, redact_logs
 from ctfy_rx.connection.redirects import REDIRECTS
 from ctfy_rx.connection.request import bare, is_home
+from ctfy_rx.connection.route import DIRECT, Route, Way
+from ctfy_rx.errors import HttpError
 
 __all__ = ["Answer", "Get", "LoopRest", "Root", "Steps", "ThreadRest"]
 
@@ -47,6 +50,7 @@ class Answer:
     body: bytes = field(repr=False)  # a server may repeat the token in it
     address: str
     secrets: Secrets = field(repr=False)
+    way: Way = DIRECT
 
     @property
     def is_success(self) -> bool:
@@ -57,6 +61,10 @@ class Answer:
     def is_server_error(self) -> bool:
         """5xx."""
         return self.status_code // 100 == 5  # noqa: PLR2004 - it is what the digit means
+
+    def refusal(self, now: float) -> HttpError:
+        """The error for it, where it is no success; `now` is a unix time (seconds)."""
+        return refusal(self, self.body, address=self.address, secrets=self.secrets, now=now, way=self.way)
 
     def json(self) -> Any:
         """The decoded body, None where it is no JSON."""
@@ -94,6 +102,7 @@ class _Rest:
         self._client = client
         self._root = root
         self._secrets = root.secrets
+        self._route = Route()  # of all, for they go to one origin
 
     def _request(self, get: Get) -> Any:
         url = self._root.url.copy_with(path=self._root.url.path.rstrip("/") + get.path)
@@ -122,10 +131,12 @@ class _Rest:
 
     def _answer(self, response: Any, body: bytes) -> Answer:
         address = bare(httpx.URL(str(response.request.url)))
-        return Answer(response.status_code, response.headers, body, address, self._secrets)
+        way = self._route.way(response.request.url)
+        return Answer(response.status_code, response.headers, body, address, self._secrets, way)
 
     def _translated(self, error: Exception) -> Exception:
-        return translated(error, address=bare(self._root.url), secrets=self._secrets)
+        way = self._route.way(self._root.url)
+        return translated(error, address=bare(self._root.url), secrets=self._secrets, way=way)
 
 
 class ThreadRest(_Rest):
@@ -157,6 +168,10 @@ class ThreadRest(_Rest):
             self._client.close()
             self._asking.release()
 
+    def _trace(self, name: str, info: dict[str, Any]) -> None:
+        self._lifeline.trace(name, info)
+        self._route.trace(name, info)
+
     def _fetched(self, get: Get) -> Answer:
         answer = self._sent(get)
         return self._sent(get) if self._upgrades(answer) else answer
@@ -166,7 +181,7 @@ class ThreadRest(_Rest):
         try:
             redact_logs(self._secrets)
             request = self._request(get)
-            request.extensions["trace"] = self._lifeline.trace
+            request.extensions["trace"] = self._trace
             try:
                 response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
             except Exception as error:  # noqa: BLE001 - a hook's, or it is raised again
@@ -224,6 +239,15 @@ class LoopRest(_Rest):
         result: T = drive.result
         return result
 
+    def _tracing(self) -> Trace:
+        hold = self._sockets.trace()
+
+        async def trace(name: str, info: dict[str, Any]) -> None:
+            await hold(name, info)
+            self._route.trace(name, info)
+
+        return trace
+
     async def _fetched(self, get: Get) -> Answer:
         answer = await self._sent(get)
         return await self._sent(get) if self._upgrades(answer) else answer
@@ -233,7 +257,7 @@ class LoopRest(_Rest):
         try:
             redact_logs(self._secrets)
             request = self._request(get)
-            request.extensions["trace"] = self._sockets.trace()
+            request.extensions["trace"] = self._tracing()
             async with asyncio.timeout(MAX_SECONDS):
                 try:
                     response = await self._client.send(

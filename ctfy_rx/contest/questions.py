@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from ctfy_rx.catalogue import FlagCorrect
-from ctfy_rx.connection.answers import refusal
 from ctfy_rx.connection.rest import Answer, Get, Steps
 from ctfy_rx.contest.values import Instance, Scoreboard, Service, Standing
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
@@ -162,7 +161,7 @@ def instance(instance_id: str) -> Steps[Instance]:
 
 def _body(answer: Answer) -> Json | list[Any]:
     if not answer.is_success:
-        raise refusal(answer, answer.body, address=answer.address, secrets=answer.secrets, now=time.time())
+        raise answer.refusal(time.time())
     body = answer.json()
     if not isinstance(body, (dict, list)):  # cut off, or a proxy's own: worth another attempt
         raise ConnectionFailed(f"{answer.address} answered with something else than JSON")

@@ -14,7 +14,6 @@ from typing import Any, cast
 import msgspec
 
 from ctfy_rx.catalogue import PAYLOADS, STORED, Payload
-from ctfy_rx.connection.answers import refusal
 from ctfy_rx.connection.http_values import unix_time
 from ctfy_rx.connection.rest import Answer, Get, Steps
 from ctfy_rx.errors import ConnectionFailed, HttpError, LogUnavailable, TokenRefused
@@ -25,6 +24,7 @@ from ctfy_rx.reconnect import is_transient
 __all__ = ["Identity", "Log", "identify", "server_time", "told_version", "version"]
 
 _HEARING = frozenset({"user", "agent"})
+_REFUSED = frozenset({401, 403, 407})
 _PAGE = 1000
 _LONGEST = 60  # characters of a version
 _NEWEST = 50  # rows of which one may have a later time than the newest
@@ -72,9 +72,9 @@ def identify() -> Steps[Identity | None]:
     """
     answer = yield Get("/me")
     if answer.status_code in {401, 403}:
-        raise _refusal(answer)
+        raise answer.refusal(time.time())
     if not answer.is_success:
-        error = _refusal(answer)
+        error = answer.refusal(time.time())
         if is_transient(error):
             raise error
         return None
@@ -173,8 +173,8 @@ class Log:
 
     @staticmethod
     def _unreadable(answer: Answer) -> HttpError:
-        error = _refusal(answer)
-        if is_transient(error):
+        error = answer.refusal(time.time())
+        if is_transient(error) or _is_proxys(error):
             return error
         return LogUnavailable(
             f"{answer.address} answered {answer.status_code}: this token cannot read the activity log; "
@@ -185,13 +185,13 @@ class Log:
         )
 
 
+def _is_proxys(error: HttpError) -> bool:
+    return error.status in _REFUSED and not isinstance(error, TokenRefused)
+
+
 def _not_a_page(answer: Answer) -> ConnectionFailed:
     # Cut off, or a proxy's own: worth another attempt.
     return ConnectionFailed(f"{answer.address} answered with something else than a page of the activity log")
-
-
-def _refusal(answer: Answer) -> HttpError:
-    return refusal(answer, answer.body, address=answer.address, secrets=answer.secrets, now=time.time())
 
 
 def server_time(answer: Answer, otherwise: float) -> float:

@@ -192,14 +192,25 @@ def test_a_proxy_that_cannot_be_is_told(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "gopher://127.0.0.1")
     checks = examined("http://127.0.0.1:1")
     assert checks["url"].status == "failed"
-    assert "HTTP_PROXY" in checks["url"].advice
+    assert "HTTP_PROXY of the environment is 'gopher://127.0.0.1'" in checks["url"].detail
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_does_not_run_is_told(monkeypatch, scheme: str):
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{own_port()}")
+    monkeypatch.setenv("no_proxy", "")
+    found = next(
+        check for check in examined(f"{scheme}://nobody.invalid").values() if check.status == "failed"
+    )
+    assert "the proxy 127.0.0.1:" in found.detail
+    assert "does that proxy run" in found.advice
 
 
 def test_an_authority_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     checks = examined("https://127.0.0.1:1")
     assert checks["url"].status == "failed"
-    assert "SSL_CERT_FILE" in checks["url"].advice
+    assert "SSL_CERT_FILE=/nowhere/ca.pem of the environment cannot be used" in checks["url"].detail
 
 
 # The platform

@@ -372,3 +372,14 @@ def test_what_was_not_done_when_the_program_ends_is_its_failure(monkeypatch):
     action.finish()
     assert str(action.failure) == "the webhook had 3 events left to do when the program ended"
     may_go_on.set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SSL_CERT_FILE", "/gone/ca.pem"), ("ALL_PROXY", "socks://127.0.0.1:1080/")]
+)
+def test_an_environment_that_cannot_work_is_told_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name):
+        Webhook("https://hooks.example.org/secret", "json", wait=lambda _: False)

@@ -89,6 +89,7 @@ TABLE = {
     "unknown content coding": Cause(
         sends(OPEN + b"X-Reason: so\r\nContent-Encoding: br\r\n\r\n"), "NotAnEventStream", False, "a proxy?"
     ),
+    "407": status(407, "HttpError", False, "the proxy wants a user and a password"),
     "408": status(408, "HttpError", True, "see the body of this error"),
     "425": status(425, "HttpError", True, "see the body of this error"),
     "429": status(429, "HttpError", True, "see the body of this error"),
@@ -106,9 +107,9 @@ TABLE = {
         sends(redirect("ftp://x/")), "BadRedirect", False, "check the URL and the proxy"
     ),
     "certificate": Cause(sends(CLOSE_DELIMITED), "CertificateRejected", False, "pass verify=", "https"),
-    "TLS to a plain port": Cause(speaks_plainly, "ConnectionFailed", True, "write http://", "https"),
+    "TLS to a plain port": Cause(speaks_plainly, "ConfigurationError", False, "write http://", "https"),
     "plain to a TLS port, an alert": Cause(
-        sends(b"\x15\x03\x01\x00\x02\x02\x46"), "ConnectionFailed", True, "write https://"
+        sends(b"\x15\x03\x01\x00\x02\x02\x46"), "ConfigurationError", False, "write https://"
     ),
     "plain to a TLS port, nginx": Cause(
         sends(reply(400, b"The plain HTTP request was sent to HTTPS port", X_Reason="so")),

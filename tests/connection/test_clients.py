@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from ctfy_rx.connection.frames import frames
-from ctfy_rx.errors import ConfigurationError, ConnectionFailed, NotAnEventStream
+from ctfy_rx.errors import ConfigurationError, NotAnEventStream
 
 from ..support.servers import CLOSE_DELIMITED, Peer, Server, frame, redirect, reply, sends, trusting
 from ..support.waiting import PATIENCE, until
@@ -267,10 +267,3 @@ def test_dispose_ends_a_connection_through_a_proxy(watch: Watch, tls: bool) -> N
     with Server(proxy) as forward, Server(STAYS, tls=tls) as server:
         watch(frames(server.url, verify=trusting(), proxy=forward.url)).got(1).dispose()
         until(forward.peers[0].gone.is_set) if tls else until(no_readers)
-
-
-def test_a_proxy_that_refuses_is_named(watch: Watch) -> None:
-    with Server(sends(reply(407))) as forward:
-        error = watch(frames("https://nobody.invalid", proxy=forward.url)).failure()
-    assert isinstance(error, ConnectionFailed)
-    assert "the proxy refused to connect to https://nobody.invalid/api/v1/events" in str(error)

@@ -12,7 +12,7 @@ import httpx
 import httpx2
 import pytest
 
-from ctfy_rx.connection.answers import translated
+from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.errors import (
@@ -128,21 +128,16 @@ def test_a_certificate_that_is_trusted_by_verify_opens(watch: Watch, verify: obj
         assert server.requests[0].target == "/api/v1/events?token=pt_1"
 
 
-def test_tls_towards_a_server_without_it_fails(watch: Watch) -> None:
+def test_tls_towards_a_server_without_it_is_final_and_says_what_to_write(watch: Watch) -> None:
     def script(peer: Peer) -> None:
         peer.socket.recv(65536)
         peer.send(b"HTTP/1.1 400 No TLS here\r\n\r\n")
 
     with Server(script) as server:
         error = watch(frames(server.url.replace("http:", "https:"))).failure()
-    assert type(error) is ConnectionFailed
-
-
-@pytest.mark.filterwarnings("ignore:`verify=<str>`:DeprecationWarning")  # httpx's
-def test_a_certificate_that_cannot_be_loaded_is_the_callers_mistake(watch: Watch) -> None:
-    error = watch(frames("https://127.0.0.1:1", verify="missing.pem")).failure()
-    assert isinstance(error, ConfigurationError)
-    assert "verify= or cert= cannot be used" in str(error)
+    assert type(error) is ConfigurationError
+    assert not is_transient(error)
+    assert "speaks plain HTTP, or nothing that is known: write http://" in str(error)
 
 
 def test_a_frame_that_is_too_large_fails_after_those_before_it(watch: Watch) -> None:

@@ -132,6 +132,10 @@ class Server:
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
+    def secure_by(self, context: ssl.SSLContext) -> None:
+        """From now on `context` is the one for TLS."""
+        self._tls = context
+
     @property
     def connections(self) -> int:
         return len(self.peers)
