@@ -209,8 +209,8 @@ class Session:
     belongs to. `retry` is the reconnection time (seconds) that a connection asked for, None if none did;
     `resumes` whether its server said that it goes on after that id, None if it said nothing.
 
-    `before_open` is called by each connection, with its client, before its request is sent; under asyncio its
-    result is awaited, if it can be, and what it raises is the failure of the connection. `on_accepted` is
+    `before_open` is called by each connection, with its `Attempt`, before its request is sent; under asyncio
+    its result is awaited, if it can be, and what it raises is the failure of the connection. `on_accepted` is
     called when a request is sent and its answer is awaited, again after each redirect; `on_open` when a
     connection has opened. `end`, set by a connection, ends it from any thread as if the server had: what it
     has received is delivered, and its observer completes. `token` is what was asked for in this attempt.

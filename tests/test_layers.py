@@ -28,8 +28,9 @@ HOUSE = """
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
         clock guard interests iterators / composed hub / cold status_feed
     connection: chunk_joining content_coding http_values options redaction route tls /
-        joined_reads making request / answers bodies clients redirects /
-        credentials failures / drivers rest / frames
+        client_maker joined_reads request / answers bodies clients redirects /
+        credentials failures steps / rest / attempt / driver /
+        loop_driver thread_driver / frames
     platform: asking effects questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
     operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /

@@ -34,7 +34,8 @@ from ctfy_rx.cli.verdicts import (
 from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.connection.request import api_root, bare, resolve, without_token
-from ctfy_rx.connection.rest import Answer, Get, Root, Steps, ThreadRest
+from ctfy_rx.connection.rest import Root, ThreadRest
+from ctfy_rx.connection.steps import Answer, Get, Steps
 from ctfy_rx.errors import ConnectionTimedOut
 from ctfy_rx.platform.questions import Identity, Log, identify, server_time
 from ctfy_rx.reconnect import Session
@@ -153,7 +154,7 @@ class Examination:
     def _look_at_token(self) -> Finding:
         client = self._source.client(asynchronous=False)
         with client:
-            self._root = self._source.root(client, Session())
+            self._root = self._source.attempt(client, Session()).root()
         if self._api is None:
             return skipped("the URL is not that of a platform")
         if self._root is None:

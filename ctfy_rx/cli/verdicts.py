@@ -10,7 +10,7 @@ import httpx
 from ctfy_rx.cli.findings import Finding, failed
 from ctfy_rx.cli.listening import Listening
 from ctfy_rx.connection.request import bare
-from ctfy_rx.connection.rest import Answer
+from ctfy_rx.connection.steps import Answer
 from ctfy_rx.errors import (
     BadRedirect,
     CertificateRejected,

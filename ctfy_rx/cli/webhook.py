@@ -18,8 +18,8 @@ import httpx
 
 from ctfy_rx import CtfyRxError, Event
 from ctfy_rx.cli.render import as_json, as_sentence
+from ctfy_rx.connection.client_maker import ClientMaker
 from ctfy_rx.connection.http_values import seconds_to_wait
-from ctfy_rx.connection.making import ClientMaker
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import Backoff
 

@@ -25,7 +25,7 @@ from typing import Any, Literal, cast
 
 import httpx
 
-from ctfy_rx.connection.making import ClientFactory
+from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.request import bare, origin, resolve
 from ctfy_rx.errors import ConfigurationError
 

@@ -7,35 +7,31 @@ without a thread.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import httpx
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
-from reactivex.scheduler.eventloop import AsyncIOScheduler
 from typing_extensions import Unpack
 
-from ctfy_rx.connection.clients import add_bearer, add_token, check_transports
-from ctfy_rx.connection.credentials import Token, TokenIn, cleaned, current_token
-from ctfy_rx.connection.drivers import LoopDriver, ThreadDriver
-from ctfy_rx.connection.failures import translated
-from ctfy_rx.connection.joined_reads import join_chunks
-from ctfy_rx.connection.making import ClientFactory, ClientMaker, ClientOptions
-from ctfy_rx.connection.options import check
+from ctfy_rx.connection.attempt import Attempt, told_by
+from ctfy_rx.connection.client_maker import ClientFactory, ClientMaker, ClientOptions
+from ctfy_rx.connection.clients import check_transports
+from ctfy_rx.connection.credentials import Token, TokenIn, cleaned
+from ctfy_rx.connection.loop_driver import LoopDriver
+from ctfy_rx.connection.options import Params, check, encoded_headers, query
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
-from ctfy_rx.connection.request import EventRequest, api_root, bare, resolve
-from ctfy_rx.connection.rest import Root
+from ctfy_rx.connection.request import EventRequest, bare, resolve
+from ctfy_rx.connection.thread_driver import ThreadDriver
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.reconnect import UNASKED, Session, Unasked
+from ctfy_rx.reconnect import Session
 from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
 from ctfy_rx.text.suggestion import did_you_mean
 from ctfy_rx.threads.consumers import who_subscribes
-from ctfy_rx.threads.loops import running_loop
+from ctfy_rx.threads.loops import loop_of, running_loop
 
-__all__ = ["Frames", "FramesOptions", "Params", "frames", "loop_of"]
+__all__ = ["Frames", "FramesOptions", "frames"]
 
 T = TypeVar("T")
 
@@ -43,9 +39,6 @@ _NO_LOOP = (
     "an AsyncClient needs a running event loop: subscribe inside a coroutine, "
     "or let client_factory return an httpx.Client"
 )
-
-Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | str | None
-"""All that httpx takes: values may be lists, and names may repeat."""
 
 
 class FramesOptions(ClientOptions, total=False):
@@ -142,8 +135,8 @@ def frames(
         url, path = str(resolve(url, path, "")), None
     request = EventRequest(
         method=method,
-        headers=_encoded(headers),
-        params=_query(params),
+        headers=encoded_headers(headers),
+        params=query(params),
         content=content,
         auth=auth,
         idle_timeout=idle_timeout,
@@ -162,7 +155,13 @@ def frames(
 
 
 class Frames(Observable[Frame]):
-    """The cold Observable that `frames` returns."""
+    """The cold Observable that `frames` returns.
+
+    What refuses has `refusal_timeout` seconds to say why, a page in the place of a stream `page_timeout`.
+    """
+
+    refusal_timeout = 5.0
+    page_timeout = 0.5
 
     def __init__(
         self,
@@ -181,11 +180,12 @@ class Frames(Observable[Frame]):
         self._path = path
         self._request = request
         self._token = token
-        self._add_token = add_bearer if token_in == "header" else add_token  # noqa: S105 - as above
+        self._token_in: TokenIn = token_in
         self._client_factory = client_factory
         self._max_frame_bytes = max_frame_bytes
         self._last_event_id = last_event_id
-        # For as long as this one is used; those of the last connection, once there is one.
+        # Out of our log for as long as this one is used, as are those of the last attempt.
+        self._attempt: Attempt | None = None
         self._secrets = keep_out_of_our_log(Secrets(token if isinstance(token, str) else None))
 
     def __repr__(self) -> str:
@@ -228,10 +228,11 @@ class Frames(Observable[Frame]):
             loop = loop_of(scheduler)
             client = self.client(asynchronous=loop is not None)
             decoder = FrameDecoder(max_frame_bytes=self._max_frame_bytes, last_event_id=session.last_event_id)
-            prepare = partial(self._prepare, session)
+            attempt = self.attempt(client, session)
+            limits = {"refusal_timeout": self.refusal_timeout, "page_timeout": self.page_timeout}
             if not hasattr(client, "aclose"):
                 session.driven_by(None)
-                thread = ThreadDriver(client, prepare, session, decoder, observer, address=self.address)
+                thread = ThreadDriver(attempt, decoder, observer, **limits)
                 thread.start()
                 return Disposable(thread.dispose)
             loop = loop or session.loop or running_loop()
@@ -241,8 +242,8 @@ class Frames(Observable[Frame]):
             consumer = who_subscribes()
             if consumer is not None:
                 consumer.needs(lambda: loop)
-            task = LoopDriver(client, prepare, session, decoder, observer, address=self.address)
-            task.start(loop)
+            task = LoopDriver(attempt, decoder, observer, loop, **limits)
+            task.start()
             return Disposable(task.dispose)
 
         return Observable(subscribe)
@@ -256,7 +257,9 @@ class Frames(Observable[Frame]):
         """A new client, as each connection gets one."""
         make = self._client_factory
         client: Any = (
-            make.client(asynchronous=asynchronous) if isinstance(make, ClientMaker) else self._told_by(make)
+            make.client(asynchronous=asynchronous)
+            if isinstance(make, ClientMaker)
+            else told_by(make, address=self.address, secrets=self._secrets)
         )
         if not hasattr(client, "is_closed"):
             raise ConfigurationError(
@@ -273,79 +276,20 @@ class Frames(Observable[Frame]):
         """Whether clients are of our making, and so of either kind."""
         return isinstance(self._client_factory, ClientMaker)
 
-    def public_root(self, client: Any) -> Root | None:
-        """Where the platform's other routes begin for who shows no token of ours; None where the stream is
-        not that of a platform."""
-        request, _ = self._request_of(client)
-        url = api_root(request.url)
-        return None if url is None else Root(url, "", request.connect_timeout, request.idle_timeout)
-
-    def root(self, client: Any, session: Session) -> Root | None:
-        """Where the platform's other routes begin for the token of this attempt, which `client` is to make.
-
-        None without a token, where the stream is not that of a platform, and where the caller's own
-        credentials stand in the header that the token would need.
-        """
-        request, token_in_url = self._request_of(client)
-        session.token = self._current_token()
-        token = session.token or token_in_url
-        url = api_root(request.url)
-        if not token or url is None or request.has_credentials(client):
-            return None
-        return Root(url, token, request.connect_timeout, request.idle_timeout)
-
-    def shows_no_token(self, client: Any, session: Session) -> bool:
-        """Whether `client` goes to a platform as nobody in this attempt; `root` was asked before."""
-        request, token_in_url = self._request_of(client)
-        shown = session.token or token_in_url or request.has_credentials(client)
-        return not shown and api_root(request.url) is not None
-
-    def _prepare(self, session: Session, client: Any) -> tuple[EventRequest, Secrets]:
-        request, token_in_url = self._request_of(client)
-        asked, session.token = session.token, UNASKED
-        token = (self._current_token() if isinstance(asked, Unasked) else asked) or token_in_url
-        join_chunks(client)
-        if token:
-            self._add_token(client, token, request.url)
-        self._secrets = keep_out_of_our_log(Secrets(token, *request.secrets(client)))
-        return request, self._secrets
-
-    def _current_token(self) -> str | None:
-        return self._told_by(lambda: current_token(self._token))
-
-    def _told_by(self, ask: Callable[[], T]) -> T:
-        """What a function of the app returns. An answer or a lost connection that it meets, as it logs in, is
-        worth another attempt, or not, as if we had met it."""
-        try:
-            return ask()
-        except Exception as error:
-            failure = translated(error, address=self.address, secrets=self._secrets)
-            if failure is error:
-                raise
-        raise failure  # out of the handler: httpx's error, which holds the request, is not chained
-
-    def _request_of(self, client: Any) -> tuple[EventRequest, str | None]:
-        return self._request.at(resolve(self._url, self._path, str(client.base_url)), client)
-
-
-def _encoded(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> httpx.Headers:
-    try:
-        return httpx.Headers(headers)
-    except UnicodeEncodeError:  # its text repeats what may be a secret
-        raise ConfigurationError(
-            "headers= holds a character that is not ASCII: encode the value first"
-        ) from None
-    except (TypeError, ValueError):
-        raise ConfigurationError("headers must be a mapping or a list of pairs of str") from None
-
-
-def _query(params: Params) -> httpx.QueryParams:
-    all_pairs = getattr(params, "multi_items", None)  # httpx2's QueryParams has it too
-    given: Any = all_pairs() if all_pairs else params
-    try:
-        return httpx.QueryParams(given)
-    except (AttributeError, LookupError, TypeError, ValueError):
-        raise ConfigurationError("params must be a mapping, a list of pairs, or a query as str") from None
+    def attempt(self, client: Any, session: Session) -> Attempt:
+        """What `client`, a new one, asks for in an attempt of `session`."""
+        self._attempt = Attempt(
+            client=client,
+            session=session,
+            wanted=self._request,
+            url=self._url,
+            path=self._path,
+            token=self._token,
+            token_in=self._token_in,
+            address=self.address,
+            secrets=self._secrets,
+        )
+        return self._attempt
 
 
 def _refuse_unknown(options: Mapping[str, Any]) -> None:
@@ -353,10 +297,3 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
         known = {"url", "token", "client_factory", "path", *FramesOptions.__optional_keys__}
         meant = did_you_mean(name, known)
         raise TypeError(f"unexpected keyword argument {name!r}{meant and ': '}{meant}")
-
-
-def loop_of(scheduler: abc.SchedulerBase | None) -> asyncio.AbstractEventLoop | None:
-    """The event loop of an asyncio scheduler."""
-    if not isinstance(scheduler, AsyncIOScheduler):
-        return None
-    return scheduler._loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no public name

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import httpx
 
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.loops import is_coroutine_function
 
-__all__ = ["check"]
+__all__ = ["Params", "check", "encoded_headers", "query"]
+
+Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | str | None
+"""All that httpx takes: values may be lists, and names may repeat."""
 
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: a token
 
@@ -71,3 +77,25 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     ),
     "last_event_id": (_is_text, "a str"),
 }
+
+
+def encoded_headers(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> httpx.Headers:
+    """`headers=` as httpx keeps them. Raises `ConfigurationError` for what cannot be."""
+    try:
+        return httpx.Headers(headers)
+    except UnicodeEncodeError:  # its text repeats what may be a secret
+        raise ConfigurationError(
+            "headers= holds a character that is not ASCII: encode the value first"
+        ) from None
+    except (TypeError, ValueError):
+        raise ConfigurationError("headers must be a mapping or a list of pairs of str") from None
+
+
+def query(params: Params) -> httpx.QueryParams:
+    """`params=` as httpx keeps them. Raises `ConfigurationError` for what cannot be."""
+    all_pairs = getattr(params, "multi_items", None)  # httpx2's QueryParams has it too
+    given: Any = all_pairs() if all_pairs else params
+    try:
+        return httpx.QueryParams(given)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise ConfigurationError("params must be a mapping, a list of pairs, or a query as str") from None

@@ -1,81 +1,31 @@
-"""Questions to the platform's other routes: what is asked is a generator without I/O, who asks it a blocking
-client or an asynchronous one.
-
-A generator yields a `Get` and is sent its `Answer`, or has thrown into it that there was none. So what is
-asked, in which order, and what the answers mean is written once, and tested without a network.
-"""
+"""Who asks the platform's other routes: a blocking client, or an asynchronous one."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
-from ctfy_rx.connection.answers import answer_behind, refusal
+from ctfy_rx.connection.answers import answer_behind
 from ctfy_rx.connection.bodies import MAX_SECONDS, WholeBody, is_gone, refuse_compressed, too_slow
 from ctfy_rx.connection.clients import Lifeline, LoopSockets, Trace, add_bearer
 from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.redaction import Secrets, redact_logs
 from ctfy_rx.connection.redirects import REDIRECTS
 from ctfy_rx.connection.request import bare, is_home
-from ctfy_rx.connection.route import DIRECT, Route, Way
-from ctfy_rx.errors import HttpError
+from ctfy_rx.connection.route import Route
+from ctfy_rx.connection.steps import Answer, Drive, Get, Steps
 
-__all__ = ["Answer", "Get", "LoopRest", "Root", "Steps", "ThreadRest"]
+__all__ = ["LoopRest", "Root", "ThreadRest"]
 
 T = TypeVar("T")
 
 _READ_TIMEOUT = 15.0  # seconds
-
-
-class Get(NamedTuple):
-    """A question: a path below the root of the API, with its parameters."""
-
-    path: str
-    params: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. `address` is its URL as it may be shown, `status_code` and `headers` are HTTP's."""
-
-    status_code: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)  # a server may repeat the token in it
-    address: str
-    secrets: Secrets = field(repr=False)
-    way: Way = DIRECT
-
-    @property
-    def is_success(self) -> bool:
-        """2xx."""
-        return self.status_code // 100 == 2  # noqa: PLR2004 - it is what the digit means
-
-    @property
-    def is_server_error(self) -> bool:
-        """5xx."""
-        return self.status_code // 100 == 5  # noqa: PLR2004 - it is what the digit means
-
-    def refusal(self, now: float) -> HttpError:
-        """The error for it, where it is no success; `now` is a unix time (seconds)."""
-        return refusal(self, self.body, address=self.address, secrets=self.secrets, now=now, way=self.way)
-
-    def json(self) -> Any:
-        """The decoded body, None where it is no JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-
-Steps = Generator[Get, Answer, T]
-"""What is asked, and what comes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +178,7 @@ class LoopRest(_Rest):
             await self._client.aclose()
 
     async def _driven(self, steps: Steps[T]) -> T:
-        drive = _Drive(steps)
+        drive = Drive(steps)
         while drive.get is not None:
             try:
                 answer = await self._fetched(drive.get)
@@ -280,30 +230,8 @@ class LoopRest(_Rest):
         raise failure  # as above
 
 
-class _Drive:
-    """Turns a generator: `get` is what it asks next, None once `result` is there."""
-
-    def __init__(self, steps: Steps[Any]) -> None:
-        self._steps = steps
-        self.get: Get | None = None
-        self.result: Any = None
-        self._turn(lambda: next(steps))
-
-    def answered(self, answer: Answer) -> None:
-        self._turn(lambda: self._steps.send(answer))
-
-    def failed(self, error: Exception) -> None:
-        self._turn(lambda: self._steps.throw(error))
-
-    def _turn(self, step: Callable[[], Get]) -> None:
-        try:
-            self.get = step()
-        except StopIteration as done:
-            self.get, self.result = None, done.value
-
-
 def _driven(steps: Steps[T], fetched: Callable[[Get], Answer]) -> T:
-    drive = _Drive(steps)
+    drive = Drive(steps)
     while drive.get is not None:
         try:
             answer = fetched(drive.get)

@@ -9,7 +9,7 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable
 from typing_extensions import TypeVar
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.connection.rest import Steps
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.delivery.composed import Composed
 from ctfy_rx.errors import NeedsAdmin, TokenRefused
 from ctfy_rx.event import Event

@@ -12,7 +12,7 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from ctfy_rx.catalogue import FlagCorrect
-from ctfy_rx.connection.rest import Steps
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.contest.questions import Json, breakdown, moment, only_competition, text
 from ctfy_rx.event import Event
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ctfy_rx.connection.rest import Steps
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.contest.questions import items
 from ctfy_rx.errors import HttpError, TokenRefused
 from ctfy_rx.event import Event

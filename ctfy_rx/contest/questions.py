@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from ctfy_rx.catalogue import FlagCorrect
-from ctfy_rx.connection.rest import Answer, Get, Steps
+from ctfy_rx.connection.steps import Answer, Get, Steps
 from ctfy_rx.contest.values import Instance, Scoreboard, Service, Standing
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.event import Event

@@ -15,7 +15,7 @@ from typing_extensions import TypeVar
 
 from ctfy_rx import operators as op
 from ctfy_rx.catalogue import AnnouncementCreated, FlagCorrect, FlagWrong, ForeignAnswerSubmitted, Payload
-from ctfy_rx.connection.rest import Steps
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.contest.admins import for_admins
 from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.bloods import drawn, fates

@@ -8,13 +8,12 @@ from typing import TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
-from ctfy_rx.connection.frames import loop_of
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Drops, OnDrop, Policy, check_buffer
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.receipts import receipts_of
 from ctfy_rx.delivery.slow_subscriber import Strand
 from ctfy_rx.errors import ConfigurationError
-from ctfy_rx.threads.loops import running_loop
+from ctfy_rx.threads.loops import loop_of, running_loop
 
 __all__ = ["buffered"]
 

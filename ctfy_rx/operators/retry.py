@@ -11,13 +11,12 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 from reactivex.scheduler import TimeoutScheduler
 
-from ctfy_rx.connection.frames import loop_of
 from ctfy_rx.delivery.clock import seconds_of
 from ctfy_rx.delivery.culprit import is_for_the_program
 from ctfy_rx.errors import HttpError
 from ctfy_rx.reconnect import Attempts, Backoff, Ended, Session, is_transient
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
-from ctfy_rx.threads.loops import LoopScheduler
+from ctfy_rx.threads.loops import LoopScheduler, loop_of
 
 __all__ = ["retry_with_backoff"]
 

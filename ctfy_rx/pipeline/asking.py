@@ -10,7 +10,7 @@ from reactivex import Observable, abc
 from reactivex import operators as ops
 
 from ctfy_rx.connection.frames import Frames
-from ctfy_rx.connection.rest import Steps
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.operators.retry import retry_with_backoff
 from ctfy_rx.platform.asking import asked

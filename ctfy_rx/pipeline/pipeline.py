@@ -14,7 +14,7 @@ from reactivex.scheduler import TimeoutScheduler
 from typing_extensions import override
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.connection.frames import Frames, loop_of
+from ctfy_rx.connection.frames import Frames
 from ctfy_rx.delivery.cold import Cold
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.receipts import Progress, Receipts
@@ -27,7 +27,7 @@ from ctfy_rx.platform.questions import Identity
 from ctfy_rx.recording.lines import Header
 from ctfy_rx.status import Closed, Open, Status
 from ctfy_rx.threads.consumers import Consumer, who_subscribes
-from ctfy_rx.threads.loops import Drive, LoopScheduler
+from ctfy_rx.threads.loops import Drive, LoopScheduler, loop_of
 from ctfy_rx.threads.process import OwnLock
 from ctfy_rx.threads.turns import after_all
 

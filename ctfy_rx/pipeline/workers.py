@@ -11,6 +11,7 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 from typing import Any
 
+from ctfy_rx.connection.attempt import Attempt
 from ctfy_rx.connection.frames import Frames
 from ctfy_rx.connection.rest import LoopRest, ThreadRest
 from ctfy_rx.delivery.slow_subscriber import refused_exit
@@ -46,12 +47,12 @@ class ThreadWorkers:
         doorbell.wake = self._rung.set
         _start(self._deliver, "ctfy_rx delivery")
 
-    def before_open(self, client: Any) -> None:
-        """Ask the platform what must be known before `client` opens the connection; on its thread."""
+    def before_open(self, attempt: Attempt) -> None:
+        """Ask the platform what must be known before `attempt` opens the connection; on its thread."""
         before = self._rest
-        root = self._source.root(client, self._session)
+        root = attempt.root()
         if root is None:
-            self._doorbell.nobody(anonymous=self._source.shows_no_token(client, self._session))
+            self._doorbell.nobody(anonymous=attempt.shows_no_token())
             return
         self._rest = rest = ThreadRest(self._source.client(asynchronous=False), root)
         if before is not None:
@@ -149,12 +150,12 @@ class LoopWorkers:
         delivery.wake = self._drain_soon
         doorbell.wake = self._ring
 
-    async def before_open(self, client: Any) -> None:
+    async def before_open(self, attempt: Attempt) -> None:
         """As that of `ThreadWorkers`."""
         before = self._rest
-        root = self._source.root(client, self._session)
+        root = attempt.root()
         if root is None:
-            self._doorbell.nobody(anonymous=self._source.shows_no_token(client, self._session))
+            self._doorbell.nobody(anonymous=attempt.shows_no_token())
             return
         self._rest = rest = LoopRest(self._source.client(asynchronous=True), root)
         if self._task is None:

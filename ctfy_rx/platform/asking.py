@@ -10,12 +10,13 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ctfy_rx.connection.frames import Frames, loop_of
-from ctfy_rx.connection.rest import LoopRest, Root, Steps, ThreadRest
+from ctfy_rx.connection.frames import Frames
+from ctfy_rx.connection.rest import LoopRest, Root, ThreadRest
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.errors import ConfigurationError, LogUnavailable
 from ctfy_rx.reconnect import Session
 from ctfy_rx.threads.consumers import who_subscribes
-from ctfy_rx.threads.loops import LoopTask, running_loop
+from ctfy_rx.threads.loops import LoopTask, loop_of, running_loop
 
 __all__ = ["asked"]
 
@@ -86,10 +87,11 @@ class _Asking(Generic[T]):
         return self._on_loop(client, loop)
 
     def _root(self, client: Any) -> Root:
-        root = None if self._public else self._source.root(client, Session())
+        attempt = self._source.attempt(client, Session())
+        root = None if self._public else attempt.root()
         if root is None and self._refused_without_token:
             raise LogUnavailable(self._refused_without_token, status=0)
-        root = root or self._source.public_root(client)
+        root = root or attempt.public_root()
         if root is None:
             raise ConfigurationError(_NO_PLATFORM)
         return root

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import msgspec
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.connection.rest import Steps
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.errors import LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Ledger

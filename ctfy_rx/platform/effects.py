@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.connection.rest import Steps
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.event import Event
 
 __all__ = ["Ask", "Effect", "Give", "Wait"]

@@ -15,7 +15,7 @@ import msgspec
 
 from ctfy_rx.catalogue import PAYLOADS, STORED, Payload
 from ctfy_rx.connection.http_values import unix_time
-from ctfy_rx.connection.rest import Answer, Get, Steps
+from ctfy_rx.connection.steps import Answer, Get, Steps
 from ctfy_rx.errors import ConnectionFailed, HttpError, LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Cursor, Ledger, PageRequest, catch_up

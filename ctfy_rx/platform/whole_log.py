@@ -9,7 +9,8 @@ from reactivex.disposable import BooleanDisposable, CompositeDisposable
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames
-from ctfy_rx.connection.rest import Steps, ThreadRest
+from ctfy_rx.connection.rest import ThreadRest
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.errors import CtfyRxError, LogUnavailable
 from ctfy_rx.event import Event
 from ctfy_rx.platform.asking import asked
@@ -71,7 +72,7 @@ def version_of(source: Frames) -> str | None:
 
 def _blocking(source: Frames, *, patience: float | None = None) -> ThreadRest:
     client = source.client(asynchronous=False)
-    root = None if hasattr(client, "aclose") else source.root(client, Session())
+    root = None if hasattr(client, "aclose") else source.attempt(client, Session()).root()
     if root is None:
         raise LogUnavailable(
             "to read the activity log on a thread needs the URL of a platform, a token, and a client that is "

@@ -16,11 +16,10 @@ from reactivex import Observable, abc
 from reactivex.disposable import MultipleAssignmentDisposable
 from reactivex.scheduler import NewThreadScheduler
 
-from ctfy_rx.connection.frames import loop_of
 from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.event import Event
 from ctfy_rx.recording.reader import Reader, happened
-from ctfy_rx.threads.loops import LoopTask
+from ctfy_rx.threads.loops import LoopTask, loop_of
 from ctfy_rx.threads.waiting import Alarm
 
 __all__ = ["AtOnce", "Player"]

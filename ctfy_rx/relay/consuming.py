@@ -9,7 +9,6 @@ from typing import Any, get_args
 from reactivex import Observable, abc
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.connection.frames import loop_of
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
@@ -22,6 +21,7 @@ from ctfy_rx.relay.journal import STREAM
 from ctfy_rx.relay.reading import Pace, Start, Wish
 from ctfy_rx.relay.threads import Observer, OnLoop, OnThreads, Work
 from ctfy_rx.stream.stream import EventStream
+from ctfy_rx.threads.loops import loop_of
 
 __all__ = ["from_nats"]
 

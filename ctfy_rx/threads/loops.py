@@ -25,6 +25,7 @@ __all__ = [
     "LoopTask",
     "ended",
     "is_coroutine_function",
+    "loop_of",
     "on_loop",
     "refuse_coroutine_functions",
     "running_loop",
@@ -236,6 +237,13 @@ def on_loop(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None
         action()
     else:
         loop.call_soon_threadsafe(action)
+
+
+def loop_of(scheduler: abc.SchedulerBase | None) -> asyncio.AbstractEventLoop | None:
+    """The event loop of an asyncio scheduler."""
+    if not isinstance(scheduler, AsyncIOScheduler):
+        return None
+    return scheduler._loop  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no public name
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

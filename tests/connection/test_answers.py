@@ -16,8 +16,8 @@ import httpx2
 import pytest
 from reactivex import Observable
 
-from ctfy_rx.connection import drivers
 from ctfy_rx.connection.answers import BODY_BYTES
+from ctfy_rx.connection.frames import Frames as FramesObservable
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.errors import (
     BadRedirect,
@@ -305,9 +305,9 @@ def test_such_a_client_follows_redirects_as_any_other(watch: Watch, hooked: Fram
 def test_a_page_that_goes_on_for_ever_is_refused_at_once(
     watch: Watch, monkeypatch: pytest.MonkeyPatch, page: bytes
 ) -> None:
-    monkeypatch.setattr(drivers, "_REFUSAL_TIMEOUT", SILENCE)
+    monkeypatch.setattr(FramesObservable, "refusal_timeout", SILENCE)
     if page:
-        monkeypatch.setattr(drivers, "_PAGE_TIMEOUT", SILENCE)
+        monkeypatch.setattr(FramesObservable, "page_timeout", SILENCE)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
     with Server(sends(head, page, stay=True)) as server:
         error = watch(frames(server.url)).failure()
@@ -332,7 +332,7 @@ def test_of_an_endless_body_the_beginning_is_kept(watch: Watch) -> None:
 def test_a_body_that_never_ends_does_not_hold_up_its_error(
     watch: Watch, monkeypatch: pytest.MonkeyPatch, drip: bytes
 ) -> None:
-    monkeypatch.setattr(drivers, "_REFUSAL_TIMEOUT", 0.2)
+    monkeypatch.setattr(FramesObservable, "refusal_timeout", 0.2)
 
     def script(peer: Peer) -> None:
         peer.read_request()
@@ -350,7 +350,7 @@ def test_a_body_that_never_ends_does_not_hold_up_its_error(
 def test_a_compressed_body_that_decompresses_to_nothing_for_ever_ends_as_well(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drivers, "_REFUSAL_TIMEOUT", 0.2)
+    monkeypatch.setattr(FramesObservable, "refusal_timeout", 0.2)
     squeeze = zlib.compressobj(wbits=31)
 
     def script(peer: Peer) -> None:

@@ -46,13 +46,14 @@ def of(source: Frames, **hooks: Any) -> tuple[Session, Observable[Any]]:
 # before_open
 
 
-def test_before_open_is_called_with_the_client_before_anything_is_sent(watch: Watch) -> None:
-    clients: list[tuple[object, int]] = []
+def test_before_open_is_called_with_the_attempt_before_anything_is_sent(watch: Watch) -> None:
+    attempts: list[tuple[Any, int]] = []
     with Server(sends(CLOSE_DELIMITED, frame("a"))) as server:
-        _, source = of(frames(server.url), before_open=lambda c: clients.append((c, server.connections)))
+        _, source = of(frames(server.url), before_open=lambda a: attempts.append((a, server.connections)))
         assert watch(source).end().names == ["a"]
-    [(client, connections)] = clients
-    assert isinstance(client, (httpx.Client, httpx.AsyncClient))
+    [(attempt, connections)] = attempts
+    assert isinstance(attempt.client, (httpx.Client, httpx.AsyncClient))
+    assert attempt.address == f"{server.url}/api/v1/events"
     assert connections == 0
 
 

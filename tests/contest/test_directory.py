@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ctfy_rx.connection.redaction import Secrets
-from ctfy_rx.connection.rest import Answer, Steps
+from ctfy_rx.connection.steps import Answer, Steps
 from ctfy_rx.contest.directory import Directory, look_up
 from ctfy_rx.contest.questions import announcement, items, only_competition, standings
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed, HttpError

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ctfy_rx.connection.frames import frames
-from ctfy_rx.connection.rest import Answer, Get, Steps
+from ctfy_rx.connection.steps import Answer, Get, Steps
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed, TokenRefused
 from ctfy_rx.platform.asking import asked

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ctfy_rx.connection.redaction import Secrets
-from ctfy_rx.connection.rest import Answer, Get
+from ctfy_rx.connection.steps import Answer, Get
 from ctfy_rx.errors import ConnectionFailed, HttpError, LogUnavailable, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.platform.doorbell import FLOOR, TICK, Doorbell

@@ -10,8 +10,8 @@ import pytest
 
 import ctfy_rx
 from ctfy_rx import ConfigurationError
+from ctfy_rx.connection.client_maker import ClientOptions
 from ctfy_rx.connection.frames import FramesOptions
-from ctfy_rx.connection.making import ClientOptions
 from ctfy_rx.demo.running import Platform
 
 from ..support.waiting import until
