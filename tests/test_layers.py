@@ -27,7 +27,7 @@ HOUSE = """
     threads: process turns waiting / loops / consumers
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
         clock guard interests iterators / composed hub / cold status_feed
-    connection: chunk_joining content_coding http_values options redaction route tls /
+    connection: chunk_joining content_coding either_httpx http_values route tls / options redaction /
         client_maker joined_reads request / answers bodies clients redirects /
         credentials failures steps / rest / attempt / driver /
         loop_driver thread_driver / frames

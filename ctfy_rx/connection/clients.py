@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 import httpx
 
+from ctfy_rx.connection.either_httpx import copied, is_asynchronous, transports, wrap_transports
 from ctfy_rx.connection.request import is_home
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.process import not_for_children, this_process
@@ -30,9 +31,9 @@ Trace = Callable[[str, dict[str, Any]], Coroutine[Any, Any, None]]
 def check_transports(client: Any) -> None:
     """Raise `ConfigurationError` where `client` cannot send by one of its transports."""
     needed, kind = "handle_request", "blocking"
-    if hasattr(client, "aclose"):
+    if is_asynchronous(client):
         needed, kind = "handle_async_request", "asynchronous"
-    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - it has no public name
+    for transport in transports(client):
         if transport is not None and not hasattr(transport, needed):
             raise ConfigurationError(
                 f"the stream is read by an {type(client).__name__}, which needs {kind} transports: "
@@ -43,20 +44,12 @@ def check_transports(client: Any) -> None:
 def add_token(client: Any, token: str, url: httpx.URL) -> None:
     """Make `client` (httpx's or httpx2's, blocking or not) send ``token=`` in the query to where `url` is at
     home (`is_home`), and nowhere else."""
-    _wrap(client, lambda inner: _TokenTransport(inner, token, url))
+    wrap_transports(client, lambda inner: _TokenTransport(inner, token, url))
 
 
 def add_bearer(client: Any, token: str, url: httpx.URL) -> None:
     """Make `client` send ``Authorization: Bearer`` there instead."""
-    _wrap(client, lambda inner: _BearerTransport(inner, token, url))
-
-
-def _wrap(client: Any, around: Callable[[Any], _TokenTransport]) -> None:
-    # httpx has no public way to wrap the transports that it has chosen by proxies and environment.
-    client._transport = around(client._transport)  # noqa: SLF001
-    for pattern, transport in client._mounts.items():  # noqa: SLF001
-        if transport is not None:
-            client._mounts[pattern] = around(transport)  # noqa: SLF001
+    wrap_transports(client, lambda inner: _BearerTransport(inner, token, url))
 
 
 class _TokenTransport:
@@ -80,10 +73,7 @@ class _TokenTransport:
         if not is_home(request.url, self._home):
             return request
         url, headers = self._credentials(request)
-        # The request's own class makes its copy: httpx's Request, or httpx2's.
-        return request.__class__(
-            request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
-        )
+        return copied(request, url=url, headers=headers, stream=request.stream)
 
     def _credentials(self, request: Any) -> tuple[Any, Any]:
         path = request.url.raw_path

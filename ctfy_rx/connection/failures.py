@@ -12,6 +12,7 @@ from typing import Any, cast
 import httpx
 
 from ctfy_rx.connection.answers import BODY_BYTES, refusal, refused_tunnel, shown
+from ctfy_rx.connection.either_httpx import kinds_of, request_of
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.connection.request import bare
 from ctfy_rx.connection.route import DIRECT, Way
@@ -37,7 +38,7 @@ def translated(
     """Our error for one of httpx's (or httpx2's: they are told by their names), and for an answer that an app
     met in a function of its own, also by requests or urllib; any other comes back as it is. `way` is that of
     the request, `clock` gives the unix time (seconds)."""
-    names = {class_.__name__ for class_ in type(error).__mro__}
+    names = kinds_of(error)
     if isinstance(error, CtfyRxError) or not names & _OF_HTTP:
         return error
     response = _answer_in(error)
@@ -135,5 +136,5 @@ def _read_of(response: Any) -> bytes:
 
 def _asked_by(error: Exception, address: str, secrets: Secrets) -> str:
     """The address of the request that failed: an app's own, perhaps, or that of a redirect."""
-    request = getattr(error, "_request", None)  # httpx's; its property raises where there is none
+    request = request_of(error)
     return address if request is None else secrets.hidden(bare(httpx.URL(str(request.url))))

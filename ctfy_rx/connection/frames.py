@@ -19,6 +19,7 @@ from ctfy_rx.connection.attempt import Attempt, told_by
 from ctfy_rx.connection.client_maker import ClientFactory, ClientMaker, ClientOptions
 from ctfy_rx.connection.clients import check_transports
 from ctfy_rx.connection.credentials import Token, TokenIn, cleaned
+from ctfy_rx.connection.either_httpx import is_asynchronous, is_client
 from ctfy_rx.connection.loop_driver import LoopDriver
 from ctfy_rx.connection.options import Params, check, encoded_headers, query
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
@@ -230,7 +231,7 @@ class Frames(Observable[Frame]):
             decoder = FrameDecoder(max_frame_bytes=self._max_frame_bytes, last_event_id=session.last_event_id)
             attempt = self.attempt(client, session)
             limits = {"refusal_timeout": self.refusal_timeout, "page_timeout": self.page_timeout}
-            if not hasattr(client, "aclose"):
+            if not is_asynchronous(client):
                 session.driven_by(None)
                 thread = ThreadDriver(attempt, decoder, observer, **limits)
                 thread.start()
@@ -261,7 +262,7 @@ class Frames(Observable[Frame]):
             if isinstance(make, ClientMaker)
             else told_by(make, address=self.address, secrets=self._secrets)
         )
-        if not hasattr(client, "is_closed"):
+        if not is_client(client):
             raise ConfigurationError(
                 "client_factory must return an httpx.Client or an httpx.AsyncClient, "
                 f"not {type(client).__name__}"

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ctfy_rx.connection.chunk_joining import ChunkJoiner
+from ctfy_rx.connection.either_httpx import is_asynchronous, network_backends
 
 __all__ = ["join_chunks"]
 
@@ -20,14 +21,8 @@ def join_chunks(client: Any) -> None:
 
     Its transports that are not httpcore's stay as they are, and read as well, more slowly.
     """
-    backend = _AsyncBackend if hasattr(client, "aclose") else _Backend
-    # httpx has no public way to choose the network backend of the transports that it makes.
-    transports = client._transport, *client._mounts.values()  # noqa: SLF001
-    for transport in transports:
-        pool: Any = getattr(transport, "_pool", None)
-        inner = getattr(pool, "_network_backend", None)
-        if inner is not None and not isinstance(inner, backend):
-            pool._network_backend = backend(inner)  # noqa: SLF001
+    backend = _AsyncBackend if is_asynchronous(client) else _Backend
+    network_backends(client, lambda inner: inner if isinstance(inner, backend) else backend(inner))
 
 
 class _Backend:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ctfy_rx.connection.either_httpx import is_url, pairs_of
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.loops import is_coroutine_function
 
@@ -46,8 +47,7 @@ def _is_plain_function(value: object) -> bool:
 
 
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
-    # httpx's, or httpx2's
-    "url": (lambda url: url is None or _is_text(url) or type(url).__name__ == "URL", "a str or an httpx.URL"),
+    "url": (lambda url: url is None or _is_text(url) or is_url(url), "a str or an httpx.URL"),
     "path": (lambda path: path is None or _is_text(path), "a str"),
     "token": (
         lambda token: token is None or _is_text(token) or _is_plain_function(token),
@@ -93,9 +93,7 @@ def encoded_headers(headers: Mapping[str, str] | Sequence[tuple[str, str]] | Non
 
 def query(params: Params) -> httpx.QueryParams:
     """`params=` as httpx keeps them. Raises `ConfigurationError` for what cannot be."""
-    all_pairs = getattr(params, "multi_items", None)  # httpx2's QueryParams has it too
-    given: Any = all_pairs() if all_pairs else params
     try:
-        return httpx.QueryParams(given)
+        return httpx.QueryParams(pairs_of(params))
     except (AttributeError, LookupError, TypeError, ValueError):
         raise ConfigurationError("params must be a mapping, a list of pairs, or a query as str") from None

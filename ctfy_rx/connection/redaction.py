@@ -8,19 +8,10 @@ from contextvars import ContextVar
 from threading import Lock
 from weakref import ref
 
+from ctfy_rx.connection.either_httpx import LOGGERS
+
 __all__ = ["Secrets", "keep_out_of_our_log", "redact_logs"]
 
-_LOGGERS = (
-    "httpx",
-    "httpx2",
-    *(
-        f"{package}.{part}"
-        for package in ("httpcore", "httpcore2")
-        for part in ("connection", "http11", "http2", "proxy", "socks")
-    ),
-    "hpack.hpack",
-    "hpack.table",
-)
 _UNMISTAKABLE = 6  # characters
 _BEFORE_VALUE = "(?:(?<=[=:\"'])|(?<=3[Dd])|(?<=3[Aa])|(?<=2[27]))"  # those four may be percent-encoded
 _AFTER_VALUE = r"(?![\w~.:/-])"
@@ -94,7 +85,7 @@ def redact_logs(secrets: Secrets) -> None:
     requests, whose ``:path`` holds it.
     """
     _hidden_here.set(secrets)
-    for name in _LOGGERS:
+    for name in LOGGERS:
         logging.getLogger(name).addFilter(_hide)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ctfy_rx.connection.either_httpx import copied
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.connection.request import (
     CREDENTIALS,
@@ -82,10 +83,7 @@ def _redirected(before: Any, status: int, url: httpx.URL, headers: Any, cookies:
         method, content = "GET", b""
     dropped = _OF_ONE_MESSAGE if content else (*_OF_ONE_MESSAGE, b"content-type")
     raw = [header for header in headers.raw if header[0].lower() not in dropped]
-    # The request's own class makes it: httpx's Request, or httpx2's.
-    return type(before)(
-        method, str(url), headers=raw, content=content, cookies=cookies, extensions=before.extensions
-    )
+    return copied(before, method=method, url=str(url), headers=raw, content=content, cookies=cookies)
 
 
 def redirect_target(response: Any, secrets: Secrets) -> httpx.URL | None:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from ctfy_rx.connection.either_httpx import is_asynchronous
 from ctfy_rx.connection.frames import Frames
 from ctfy_rx.connection.rest import LoopRest, Root, ThreadRest
 from ctfy_rx.connection.steps import Steps
@@ -79,7 +80,7 @@ class _Asking(Generic[T]):
         if loop is None and self._source.makes_clients:
             return self._on_thread(None)
         client = self._source.client(asynchronous=loop is not None)
-        if not hasattr(client, "aclose"):
+        if not is_asynchronous(client):
             return self._on_thread(client)
         loop = loop or running_loop()
         if loop is None:

@@ -8,6 +8,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import BooleanDisposable, CompositeDisposable
 
 from ctfy_rx.catalogue import Payload
+from ctfy_rx.connection.either_httpx import is_asynchronous
 from ctfy_rx.connection.frames import Frames
 from ctfy_rx.connection.rest import ThreadRest
 from ctfy_rx.connection.steps import Steps
@@ -72,7 +73,7 @@ def version_of(source: Frames) -> str | None:
 
 def _blocking(source: Frames, *, patience: float | None = None) -> ThreadRest:
     client = source.client(asynchronous=False)
-    root = None if hasattr(client, "aclose") else source.attempt(client, Session()).root()
+    root = None if is_asynchronous(client) else source.attempt(client, Session()).root()
     if root is None:
         raise LogUnavailable(
             "to read the activity log on a thread needs the URL of a platform, a token, and a client that is "
