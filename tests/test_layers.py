@@ -17,7 +17,7 @@ import ctfy_rx
 
 # Each line imports from the lines above it; in a room, nothing left of a slash imports from its right.
 HOUSE = """
-    errors
+    errors version
     text: printable suggestion / html
     sse catalogue
     decoding
@@ -35,7 +35,7 @@ HOUSE = """
     operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /
         suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
-    pipeline: backlog fluent logbook / workers / stage / pipeline
+    pipeline: lineage / backlog fluent logbook / workers / stage / pipeline
     contest: alongside eventual refreshing values / boards questions / bloods boxes directory /
         naming / streams
     stream: to_table / stream / events history replay
@@ -48,6 +48,7 @@ HOUSE = """
     cli: filters findings listening network public render retelling screen settings template /
         instances relaying scoreboards verdicts webhook / actions checks values / options /
         doctor program watching / demo_contest recordings / commands / app
+    __main__
 """
 
 

@@ -25,7 +25,7 @@ from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.joined_reads import join_chunks
 from ctfy_rx.connection.making import ClientFactory, ClientMaker, ClientOptions
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
-from ctfy_rx.connection.request import EventRequest, api_root, bare, check, resolve
+from ctfy_rx.connection.request import EventRequest, api_root, bare, check, encoded_json, resolve
 from ctfy_rx.connection.rest import Root
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import UNASKED, Session, Unasked
@@ -55,6 +55,7 @@ class FramesOptions(ClientOptions, total=False):
     auth: Any
     method: str
     content: bytes | str | None
+    json: Any
     idle_timeout: float | None
     connect_timeout: float
     max_frame_bytes: int
@@ -73,6 +74,7 @@ def frames(
     auth: Any = None,
     method: str = "GET",
     content: bytes | str | None = None,
+    json: Any = None,
     idle_timeout: float | None = 75.0,
     connect_timeout: float = 5.0,
     max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
@@ -95,8 +97,8 @@ def frames(
     `url` without a path is the platform's root; with a path it is taken as it is. `token`, or what a callable
     returns at each attempt, goes in the query of requests to that origin alone, as the platform has it, or,
     with ``token_in="header"``, as ``Authorization: Bearer``. `idle_timeout` (seconds,
-    None: never) is how long the server may send no byte. `headers`, `params`, `auth`, `method` and `content`
-    are httpx's, as are all other options (`verify`, `cert`, `proxy` …), which build the client;
+    None: never) is how long the server may send no byte. `headers`, `params`, `auth`, `method`, `content`
+    and `json` are httpx's, as are all other options (`verify`, `cert`, `proxy` …), which build the client;
     `client_factory` makes it instead: an `httpx.Client`, or an `httpx.AsyncClient` to read on the running
     event loop. Subscribing with an `AsyncIOScheduler` as `scheduler` reads on its loop as well.
 
@@ -143,7 +145,8 @@ def frames(
         method=method,
         headers=_encoded(headers),
         params=_query(params),
-        content=content,
+        content=content if json is None else encoded_json(json, content),
+        is_json=json is not None,
         auth=auth,
         idle_timeout=idle_timeout,
         connect_timeout=connect_timeout,

@@ -28,6 +28,7 @@ from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import selected
 from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS
+from ctfy_rx.pipeline.lineage import remembering
 from ctfy_rx.pipeline.pipeline import Kept, Pipeline, Source, Tell
 from ctfy_rx.recording.lines import Header
 from ctfy_rx.recording.recorder import EVERY, Earlier
@@ -51,6 +52,7 @@ Q = TypeVar("Q", bound=Payload)
 _NAMES = 1.0  # seconds
 
 
+@remembering
 class EventStream(ContestStreams[P]):
     """The events of a platform, or a choice of them: subscribe to it, iterate over it, compose it.
 
@@ -123,7 +125,7 @@ class EventStream(ContestStreams[P]):
         return EventStream(pipeline, pipeline.events)
 
     def __repr__(self) -> str:
-        return f"<EventStream {self._pipeline!r}>"
+        return f"<EventStream {self._pipeline!r}{self.derived_by}>"
 
     def _repr_html_(self) -> str:
         ways = ("live()", "solves()", 'of_event("instance_*")', "filter(…)", "status", "close()")
@@ -170,6 +172,7 @@ class EventStream(ContestStreams[P]):
         return self._pipeline.receipts
 
     @property
+    @override
     def closed_with(self) -> object:
         """What all streams have in common that `close` closes together."""
         return self._pipeline

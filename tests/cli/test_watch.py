@@ -24,6 +24,7 @@ from ctfy_rx.testing import event
 from ..support.children import Child
 from ..support.command import Command, arguments, environment, finished, running
 from ..support.ports import own_port
+from ..support.servers import Server, sends
 from ..support.waiting import PATIENCE, until
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m[red]Eve\r\u202e"
@@ -137,10 +138,18 @@ def test_for_ends_after_that_time(admin: dict[str, str]):
     assert answer.stdout == ""
 
 
-def test_for_ends_also_where_nothing_answers(bare: dict[str, str]):
+def test_for_fails_with_the_last_reason_where_nothing_answers(bare: dict[str, str]):
     answer = finished("watch", "--platform-url", f"http://127.0.0.1:{own_port()}", "--for", "0.5", env=bare)
-    assert answer.returncode == 0
+    assert answer.returncode == 1
     assert "reconnecting in" in answer.stderr
+    assert "never connected in 0.5 s: could not connect to http://127.0.0.1:" in answer.stderr
+
+
+def test_for_fails_where_a_server_accepts_and_says_nothing(bare: dict[str, str]):
+    with Server(sends(stay=True)) as server:
+        answer = finished("watch", "--platform-url", f"{server.url}/sse", "--for", "0.5", env=bare)
+    assert answer.returncode == 1
+    assert "never connected in 0.5 s: no answer came" in answer.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
