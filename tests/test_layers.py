@@ -32,7 +32,7 @@ HOUSE = """
         credentials failures / drivers rest / frames
     platform: asking questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
-    operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /
+    operators: buffered of_event parse rate retry share slips / where / alerts bloods by_name record solves /
         suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
     pipeline: lineage / backlog fluent logbook / workers / stage / pipeline

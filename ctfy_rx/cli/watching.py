@@ -60,16 +60,16 @@ class View:
     @classmethod
     def chosen(
         cls,
-        names: Selection | None,
-        json: bool | None,
+        names: Selection,
         *,
+        json: bool | None,
         everything: bool,
         seconds: float | None,
         count: int | None,
     ) -> View:
         """By these options: all events where no names are given, JSON where nobody reads a terminal."""
         return cls(
-            selection=names or Selection(),
+            selection=names,
             json=not is_terminal(sys.stdout) if json is None else json,
             everything=everything,
             seconds=seconds,

@@ -200,6 +200,11 @@ class Frames(Observable[Frame]):
             return bare(httpx.URL(self._url))
         return (self._path or "").partition("?")[0] or "the client's base URL"
 
+    @property
+    def of_platform(self) -> bool | None:
+        """Whether it is a platform's stream, by its address; None where only the client knows that."""
+        return api_root(httpx.URL(self._url)) is not None if self._url else None
+
     def session(self) -> Session:
         """A new session: hand it to `connect` once for each attempt."""
         return Session(self._last_event_id)

@@ -83,6 +83,7 @@ class Pipeline(Keeper):
     ) -> None:
         self.name = name
         self.platform = platform  # where to ask, None for events from elsewhere
+        self.of_platform = None if platform is None else platform.of_platform
         self.competition = competition  # the one contest that the stream is narrowed to
         # Those of a source that acknowledges, else ours. A cold stream may give a million events, and is
         # read from its start, so nobody needs to know how far all are.
