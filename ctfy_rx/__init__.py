@@ -70,11 +70,11 @@ from ctfy_rx.stream.events import events
 from ctfy_rx.stream.history import history
 from ctfy_rx.stream.replay import replay
 from ctfy_rx.stream.stream import EventStream
+from ctfy_rx.version import __version__ as __version__
 
 if typing.TYPE_CHECKING:
     from ctfy_rx.relay import from_nats
 
-__version__ = "0.1.0"
 
 __all__ = [
     "BadRecording",

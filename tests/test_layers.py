@@ -17,7 +17,7 @@ import ctfy_rx
 
 # Each line imports from the lines above it; in a room, nothing left of a slash imports from its right.
 HOUSE = """
-    errors
+    errors version
     text: printable suggestion / html
     sse catalogue
     decoding
@@ -27,16 +27,15 @@ HOUSE = """
     threads: process turns waiting / loops / consumers
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
         clock guard interests iterators / composed hub / cold status_feed
-    connection: chunk_joining content_coding either_httpx http_values route tls / options redaction /
+    connection: chunk_joining content_coding either_httpx http_values route tls / redaction /
         client_maker joined_reads request / answers bodies clients redirects /
-        credentials failures steps / rest / attempt / driver /
-        loop_driver thread_driver / frames
+        credentials failures steps / options rest / attempt / driver / loop_driver thread_driver / frames
     platform: asking effects questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
-    operators: buffered of_event parse rate retry share where / alerts bloods by_name record solves /
+    operators: buffered of_event parse rate retry share slips / where / alerts bloods by_name record solves /
         suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
-    pipeline: asking backlog fluent kept logbook / overseer workers / stage / pipeline
+    pipeline: asking kept lineage / backlog fluent logbook / overseer workers / stage / pipeline
     contest: admins alongside eventual mine refreshing values / boards questions / bloods boxes directory /
         naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay
@@ -49,6 +48,7 @@ HOUSE = """
     cli: filters findings listening network public render retelling screen settings template /
         instances relaying scoreboards verdicts webhook / actions checks values / options /
         doctor program watching / demo_contest recordings / commands / app
+    __main__
 """
 
 

@@ -18,7 +18,8 @@ Exit codes:
 
 ====  =========================================================================================
 0     ended as asked: ``--for``, ``--count``, or the reader of the pipe has gone (``| head -1``)
-1     the stream or the output failed; one sentence on standard error says why
+1     the stream or the output failed, or ``--for`` was over and it was never connected; one sentence on
+      standard error says why
 2     the command cannot work as it was written
 130   Ctrl-C
 143   SIGTERM

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import filter as matching
 from typing import Any
 
@@ -49,13 +49,17 @@ class Selection:
 
     streams: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    of_platform: bool = field(default=True, repr=False)
 
     def __bool__(self) -> bool:
         return bool(self.streams or self.names)
 
     @property
     def unmatched(self) -> list[str]:
-        """The patterns that no event of the catalogue has: misspelt, or meant for a newer platform."""
+        """The patterns that no event of the catalogue has: misspelt, or meant for a newer platform. Another
+        server has names of its own."""
+        if not self.of_platform:
+            return []
         return [name for name in self.names if not matching(PAYLOADS, name)]
 
     def of(self, stream: EventStream) -> EventStream[Any]:
@@ -126,23 +130,31 @@ def _which(event: Event[Any]) -> Hashable:
     return event.event, event.received, event.id, said
 
 
-def selection(text: str) -> Selection:
+def selection(text: str, *, of_platform: bool = True) -> Selection:
     """What the comma-separated `text` names.
 
     Raises `ConfigurationError` with a suggestion for a name that is neither a named stream nor an event of
-    the catalogue. Patterns may match whatever a newer platform sends.
+    the catalogue, unless the events are not `of_platform`: then it is one of the server's own. Patterns may
+    match whatever a newer platform sends.
 
     >>> selection("solve,instance_*")
     Selection(streams=('solves',), names=('instance_*',))
     """
-    words = [word.strip().lower().replace("-", "_") for word in text.split(",")]
-    chosen = dict.fromkeys(_known(word) for word in words if word)
+    words = [word for word in map(str.strip, text.split(",")) if word]
+    chosen = dict.fromkeys(_known(word) if of_platform else _known_or_own(word) for word in words)
     return Selection(
-        tuple(name for name in chosen if name in NAMED), tuple(name for name in chosen if name not in NAMED)
+        tuple(name for name in chosen if name in NAMED),
+        tuple(name for name in chosen if name not in NAMED),
+        of_platform,
     )
 
 
+def _known_or_own(word: str) -> str:
+    return _SINGULAR.get(word, word)
+
+
 def _known(word: str) -> str:
+    word = word.lower().replace("-", "_")
     name = _SINGULAR.get(word, word)
     if name in NAMED or name in PAYLOADS or is_pattern(name):
         return name

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ctfy_rx.cli.filters import NAMED, Selection
+from ctfy_rx.cli.filters import NAMED
 from ctfy_rx.cli.relaying import Place
 from ctfy_rx.cli.template import Template
 from ctfy_rx.cli.values import (
@@ -18,7 +18,6 @@ from ctfy_rx.cli.values import (
     as_pace,
     as_place,
     as_seconds,
-    as_selection,
     as_template,
     as_when,
 )
@@ -49,11 +48,10 @@ __all__ = [
 
 
 Filter = Annotated[
-    Selection | None,
+    str | None,
     typer.Option(
         "--filter",
         "-f",
-        parser=as_selection,
         metavar="NAMES",
         show_default=False,
         help=f"Only these, with commas between them: {', '.join(NAMED)}; an event's name, like "

@@ -22,6 +22,7 @@ __all__ = ["EXIT_CODES", "app", "chosen_target", "instances", "reporting", "run"
 
 EXIT_CODES = (
     "Exit codes: 0 ended as asked (--for, --count, or the reader of the pipe has gone), 1 the stream failed, "
+    "or was never connected in the time of --for, "
     "2 wrong usage, 130 Ctrl-C, 143 SIGTERM."
 )
 

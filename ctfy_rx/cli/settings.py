@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from ctfy_rx.connection.credentials import Logins, cleaned, why_not_sent
-from ctfy_rx.connection.request import bare, resolve
+from ctfy_rx.connection.request import api_root, bare, resolve
 from ctfy_rx.errors import ConfigurationError
 
 __all__ = ["Target", "target"]
@@ -33,6 +33,11 @@ class Target:
         """The URL as it may be shown."""
         return bare(httpx.URL(self.url))
 
+    @property
+    def is_platform(self) -> bool:
+        """Whether it is a platform's stream, by its address, or another server's."""
+        return api_root(resolve(self.url, None, "")) is not None
+
 
 def target(*, url: str | None, token: str | None, env: Mapping[str, str], logins: Logins) -> Target:
     """The platform to watch: `url` and `token` as the command line gave them, else the environment's, else
@@ -56,7 +61,8 @@ def target(*, url: str | None, token: str | None, env: Mapping[str, str], logins
     unsent = "" if url and _is_root(url) and not env.get("CTFY_PLATFORM_URL") else why_not_sent(address, env)
     given = token or ("" if unsent else env.get("CTFY_TOKEN"))
     found = cleaned(given) if given else logins.token_for(chosen)
-    return Target(chosen, found, tuple(_notes(found, unsent, logins)))
+    notes = _notes(found, unsent, logins) if api_root(address) is not None else filter(None, [unsent])
+    return Target(chosen, found, tuple(notes))
 
 
 def _is_root(url: str) -> bool:

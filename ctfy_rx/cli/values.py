@@ -36,10 +36,10 @@ _PORTS = 65536
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def as_selection(text: str) -> Selection:
-    """What ``--filter`` chooses."""
+def as_selection(text: str | None, *, of_platform: bool = True) -> Selection:
+    """What ``--filter`` chooses, of a platform's events or those of another server."""
     try:
-        return selection(text)
+        return selection(text or "", of_platform=of_platform)
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -15,7 +15,19 @@ from reactivex import operators as ops
 from reactivex.subject import ReplaySubject, Subject
 from rich.text import Text
 
-from ctfy_rx import Closed, Dropped, Event, EventStream, Status, StreamClosed, events, to_iter
+from ctfy_rx import (
+    Closed,
+    ConnectionFailed,
+    Dropped,
+    Event,
+    EventStream,
+    Open,
+    Status,
+    StreamClosed,
+    Waiting,
+    events,
+    to_iter,
+)
 from ctfy_rx.cli.actions import Action, Maker
 from ctfy_rx.cli.filters import Selection, with_titles
 from ctfy_rx.cli.render import as_json, as_status, as_text
@@ -48,16 +60,16 @@ class View:
     @classmethod
     def chosen(
         cls,
-        names: Selection | None,
-        json: bool | None,
+        names: Selection,
         *,
+        json: bool | None,
         everything: bool,
         seconds: float | None,
         count: int | None,
     ) -> View:
         """By these options: all events where no names are given, JSON where nobody reads a terminal."""
         return cls(
-            selection=names or Selection(),
+            selection=names,
             json=not is_terminal(sys.stdout) if json is None else json,
             everything=everything,
             seconds=seconds,
@@ -85,7 +97,8 @@ def watch(target: Target, view: View, screen: Screen, makers: Mapping[str, Maker
     """Show the events of `target` until `view` has enough of them, or nobody reads them any more; do with
     each what `makers` make.
 
-    Raises what the stream or an action fails with, and `OutputError` where the output cannot be written.
+    Raises what the stream or an action fails with, `ConnectionFailed` where the time is up and it was never
+    connected, and `OutputError` where the output cannot be written.
     """
     # The token, even where there is none, is the one that was chosen: nothing is left for the environment.
     stream = events(
@@ -147,7 +160,7 @@ def _show(
 ) -> None:
     """One queue for events and status keeps them in order, and the thread that reads the socket from
     printing. What is in it when it is `over` is still shown."""
-    shown = 0
+    shown, reached = 0, _Reached()
     chosen = view.of(stream, titles=not waits)
     drops = Subject[Status]()
     news: reactivex.Observable[Any] = reactivex.merge(stream.status, drops, chosen)
@@ -159,6 +172,7 @@ def _show(
         stream.connect()
     for item in items:
         if isinstance(item, Status):
+            reached.note(item)
             if line := say(item):
                 screen.say(line)
             if isinstance(item, Closed) and item.cause is None:
@@ -170,3 +184,26 @@ def _show(
         shown += 1
         if shown == view.count:
             return
+    reached.check(view.seconds)
+
+
+class _Reached:
+    """Whether a stream was ever connected, and if not, why."""
+
+    def __init__(self) -> None:
+        self._is = False
+        self._reason = "no answer came"
+
+    def note(self, status: Status) -> None:
+        match status:
+            case Open():
+                self._is = True
+            case Waiting(cause=Exception() as cause):
+                self._reason = str(cause)
+            case _:
+                pass
+
+    def check(self, seconds: float | None) -> None:
+        """Raise `ConnectionFailed` if it was not, within that time."""
+        if not self._is and seconds is not None:
+            raise ConnectionFailed(f"never connected in {seconds:g} s: {self._reason}")

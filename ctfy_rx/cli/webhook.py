@@ -20,6 +20,7 @@ from ctfy_rx import CtfyRxError, Event
 from ctfy_rx.cli.render import as_json, as_sentence
 from ctfy_rx.connection.client_maker import ClientMaker
 from ctfy_rx.connection.http_values import seconds_to_wait
+from ctfy_rx.connection.request import user_agent
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import Backoff
 
@@ -157,6 +158,7 @@ def _client(url: str) -> httpx.Client:
     maker.check(httpx.URL(url))
     client = maker.client(asynchronous=False)
     client.timeout = _TIMEOUT
+    client.headers.update(user_agent(client))
     return client
 
 

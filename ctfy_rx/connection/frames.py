@@ -21,18 +21,17 @@ from ctfy_rx.connection.clients import check_transports
 from ctfy_rx.connection.credentials import Token, TokenIn, cleaned
 from ctfy_rx.connection.either_httpx import is_asynchronous, is_client
 from ctfy_rx.connection.loop_driver import LoopDriver
-from ctfy_rx.connection.options import Params, check, encoded_headers, query
+from ctfy_rx.connection.options import Params, check, encoded_headers, query, refuse_unknown
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
-from ctfy_rx.connection.request import EventRequest, bare, resolve
+from ctfy_rx.connection.request import EventRequest, api_root, bare, encoded_json, resolve
 from ctfy_rx.connection.thread_driver import ThreadDriver
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import Session
 from ctfy_rx.sse import DEFAULT_MAX_FRAME_BYTES, Frame, FrameDecoder
-from ctfy_rx.text.suggestion import did_you_mean
 from ctfy_rx.threads.consumers import who_subscribes
 from ctfy_rx.threads.loops import loop_of, running_loop
 
-__all__ = ["Frames", "FramesOptions", "frames"]
+__all__ = ["Frames", "frames"]
 
 T = TypeVar("T")
 
@@ -40,21 +39,6 @@ _NO_LOOP = (
     "an AsyncClient needs a running event loop: subscribe inside a coroutine, "
     "or let client_factory return an httpx.Client"
 )
-
-
-class FramesOptions(ClientOptions, total=False):
-    """The further options of `frames`, for functions that pass them on."""
-
-    headers: Mapping[str, str] | Sequence[tuple[str, str]] | None
-    params: Params
-    auth: Any
-    method: str
-    content: bytes | str | None
-    idle_timeout: float | None
-    connect_timeout: float
-    max_frame_bytes: int
-    last_event_id: str
-    token_in: TokenIn
 
 
 def frames(
@@ -68,6 +52,7 @@ def frames(
     auth: Any = None,
     method: str = "GET",
     content: bytes | str | None = None,
+    json: Any = None,
     idle_timeout: float | None = 75.0,
     connect_timeout: float = 5.0,
     max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
@@ -90,8 +75,8 @@ def frames(
     `url` without a path is the platform's root; with a path it is taken as it is. `token`, or what a callable
     returns at each attempt, goes in the query of requests to that origin alone, as the platform has it, or,
     with ``token_in="header"``, as ``Authorization: Bearer``. `idle_timeout` (seconds,
-    None: never) is how long the server may send no byte. `headers`, `params`, `auth`, `method` and `content`
-    are httpx's, as are all other options (`verify`, `cert`, `proxy` …), which build the client;
+    None: never) is how long the server may send no byte. `headers`, `params`, `auth`, `method`, `content`
+    and `json` are httpx's, as are all other options (`verify`, `cert`, `proxy` …), which build the client;
     `client_factory` makes it instead: an `httpx.Client`, or an `httpx.AsyncClient` to read on the running
     event loop. Subscribing with an `AsyncIOScheduler` as `scheduler` reads on its loop as well.
 
@@ -100,7 +85,7 @@ def frames(
     >>> frames("http://localhost:8100", token="pt_secret")
     <Frames of http://localhost:8100/api/v1/events>
     """
-    _refuse_unknown(client_options)
+    refuse_unknown(client_options)
     check(
         url=url,
         token=token,
@@ -138,7 +123,8 @@ def frames(
         method=method,
         headers=encoded_headers(headers),
         params=query(params),
-        content=content,
+        content=content if json is None else encoded_json(json, content),
+        is_json=json is not None,
         auth=auth,
         idle_timeout=idle_timeout,
         connect_timeout=connect_timeout,
@@ -198,6 +184,11 @@ class Frames(Observable[Frame]):
         if self._url:
             return bare(httpx.URL(self._url))
         return (self._path or "").partition("?")[0] or "the client's base URL"
+
+    @property
+    def of_platform(self) -> bool | None:
+        """Whether it is a platform's stream, by its address; None where only the client knows that."""
+        return api_root(httpx.URL(self._url)) is not None if self._url else None
 
     def session(self) -> Session:
         """A new session: hand it to `connect` once for each attempt."""
@@ -291,10 +282,3 @@ class Frames(Observable[Frame]):
             secrets=self._secrets,
         )
         return self._attempt
-
-
-def _refuse_unknown(options: Mapping[str, Any]) -> None:
-    for name in options.keys() - ClientOptions.__optional_keys__:
-        known = {"url", "token", "client_factory", "path", *FramesOptions.__optional_keys__}
-        meant = did_you_mean(name, known)
-        raise TypeError(f"unexpected keyword argument {name!r}{meant and ': '}{meant}")

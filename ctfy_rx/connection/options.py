@@ -9,16 +9,35 @@ from typing import Any
 
 import httpx
 
+from ctfy_rx.connection.client_maker import ClientOptions
+from ctfy_rx.connection.credentials import TokenIn
 from ctfy_rx.connection.either_httpx import is_url, pairs_of
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.text.suggestion import did_you_mean
 from ctfy_rx.threads.loops import is_coroutine_function
 
-__all__ = ["Params", "check", "encoded_headers", "query"]
+__all__ = ["FramesOptions", "Params", "check", "encoded_headers", "query", "refuse_unknown"]
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | str | None
 """All that httpx takes: values may be lists, and names may repeat."""
 
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: a token
+
+
+class FramesOptions(ClientOptions, total=False):
+    """The further options of `frames`, for functions that pass them on."""
+
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] | None
+    params: Params
+    auth: Any
+    method: str
+    content: bytes | str | None
+    json: Any
+    idle_timeout: float | None
+    connect_timeout: float
+    max_frame_bytes: int
+    last_event_id: str
+    token_in: TokenIn
 
 
 def check(**options: object) -> None:
@@ -97,3 +116,11 @@ def query(params: Params) -> httpx.QueryParams:
         return httpx.QueryParams(pairs_of(params))
     except (AttributeError, LookupError, TypeError, ValueError):
         raise ConfigurationError("params must be a mapping, a list of pairs, or a query as str") from None
+
+
+def refuse_unknown(options: Mapping[str, Any]) -> None:
+    """Raise `TypeError` for an option that does not exist, with the one that was meant."""
+    for name in options.keys() - ClientOptions.__optional_keys__:
+        known = {"url", "token", "client_factory", "path", *FramesOptions.__optional_keys__}
+        meant = did_you_mean(name, known)
+        raise TypeError(f"unexpected keyword argument {name!r}{meant and ': '}{meant}")

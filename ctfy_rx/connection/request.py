@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import httpx
 
 from ctfy_rx.connection.content_coding import accepted
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.version import __version__
 
 __all__ = [
     "CREDENTIALS",
@@ -22,9 +24,11 @@ __all__ = [
     "EventRequest",
     "api_root",
     "bare",
+    "encoded_json",
     "is_home",
     "origin",
     "resolve",
+    "user_agent",
     "without_token",
 ]
 
@@ -88,6 +92,16 @@ def resolve(url: str, path: str | None, base: str) -> httpx.URL:
     return root
 
 
+def user_agent(client: Any) -> dict[str, str]:
+    """The header that says who asks; none where `client` says so otherwise than httpx does of itself.
+
+    >>> user_agent(httpx.Client(headers={"User-Agent": "first-blood-bot/2"}))
+    {}
+    """
+    is_httpxs = client.headers.get("user-agent", "python-httpx").startswith("python-httpx")
+    return {"User-Agent": f"ctfy_rx/{__version__}"} if is_httpxs else {}
+
+
 def api_root(url: httpx.URL) -> httpx.URL | None:
     """Where the routes of the platform begin whose event stream is at `url`; None for another stream.
 
@@ -97,6 +111,22 @@ def api_root(url: httpx.URL) -> httpx.URL | None:
     if not url.path.endswith(EVENTS_PATH):
         return None
     return url.copy_with(path=url.path.removesuffix("/events"), query=None, fragment=None)
+
+
+def encoded_json(data: Any, content: bytes | str | None) -> bytes:
+    """`data` as the content of a request, as httpx has it. Raises `ConfigurationError` for what is no JSON,
+    and beside other `content`.
+
+    >>> encoded_json({"names": ["é"]}, None).decode()
+    '{"names":["é"]}'
+    """
+    if content is not None:
+        raise ConfigurationError("json= and content= are the same thing twice: write one of them")
+    try:
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"json= holds what JSON has no word for: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +140,7 @@ class EventRequest:
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     content: bytes | str | None = None
     auth: object = None
+    is_json: bool = False
     idle_timeout: float | None = 75.0
     connect_timeout: float = 5.0
     told: set[str] = field(default_factory=set[str], repr=False, compare=False)
@@ -138,6 +169,10 @@ class EventRequest:
         """The `httpx.Request` of `client`'s own make that opens the stream."""
         headers = httpx.Headers({"Accept": "text/event-stream", "Cache-Control": "no-cache"})
         headers.update(self.headers)
+        for name, value in user_agent(client).items():
+            headers.setdefault(name, value)
+        if self.is_json:
+            headers.setdefault("Content-Type", "application/json")
         headers.setdefault("Accept-Encoding", accepted(client.headers.get("accept-encoding", "")))
         raw = [*headers.raw, *_last_event_id_header(last_event_id)]
         connect = self.connect_timeout

@@ -17,7 +17,7 @@ from ctfy_rx.connection.clients import Lifeline, LoopSockets, Trace, add_bearer
 from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.redaction import Secrets, redact_logs
 from ctfy_rx.connection.redirects import REDIRECTS
-from ctfy_rx.connection.request import bare, is_home
+from ctfy_rx.connection.request import bare, is_home, user_agent
 from ctfy_rx.connection.route import Route
 from ctfy_rx.connection.steps import Answer, Drive, Get, Steps
 
@@ -61,7 +61,7 @@ class _Rest:
             "GET",
             str(url),
             params=list(get.params),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", **user_agent(self._client)},
             timeout=(connect, min(self._root.read_timeout or _READ_TIMEOUT, _READ_TIMEOUT), connect, connect),
         )
 

@@ -34,6 +34,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.operators.bloods import Bloods, Honour
 from ctfy_rx.operators.suspicion import Burst, team_key
 from ctfy_rx.pipeline.fluent import ItemKeeping
+from ctfy_rx.pipeline.lineage import remembering
 from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.platform.questions import Identity
 from ctfy_rx.status import Dropped, Gap, Status
@@ -49,6 +50,7 @@ _NOT_FOUND = 404
 _TEXT_ATTEMPTS = 4
 
 
+@remembering
 class ContestStreams(ItemKeeping[Event[P]]):
     """What `EventStream` knows of a contest."""
 

@@ -79,6 +79,11 @@ class Guarded(Observable[T]):
         """Where whoever keeps an item for later, as a ``for`` loop does, finds its receipt."""
         return self._keeper.receipts
 
+    @property
+    def of_platform(self) -> bool | None:
+        """Whether the items are a platform's events, and not another server's; None where that is unknown."""
+        return self._keeper.of_platform
+
     def for_operator(self) -> Guarded[T]:
         """The same for an operator to subscribe to: what its functions raise is the end of its items."""
         if self._has_state:

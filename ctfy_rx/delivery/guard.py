@@ -45,6 +45,8 @@ class Keeper:
 
     receipts: Receipts | None = None  # of the events that they are given
 
+    of_platform: bool | None = None  # whether they are a platform's, and not another server's; None: unknown
+
     def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
         """A callback raised `error` on `item`; raises it where it is meant for the program."""
         report(error, item, goes_on=goes_on)

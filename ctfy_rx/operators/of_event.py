@@ -72,11 +72,12 @@ def of_event(*names: str | type[Payload]) -> Callable[[Observable[Any]], Observa
     instance_error
     """
     matches = named(*names)
-    for name in names:
-        if isinstance(name, str) and name not in PAYLOADS:
-            _tell_of_a_slip(name)
+    unknown = [name for name in names if isinstance(name, str) and name not in PAYLOADS]
 
     def apply(source: Observable[_Named]) -> Observable[_Named]:
+        if getattr(source, "of_platform", None) is not False:  # another server has names of its own
+            for name in unknown:
+                _tell_of_a_slip(name)
         return source.selected(matches) if isinstance(source, Selective) else selected(source, matches)
 
     return apply

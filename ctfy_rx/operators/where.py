@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from reactivex import Observable
@@ -10,6 +11,7 @@ from reactivex import operators as ops
 
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
+from ctfy_rx.operators.slips import told_of_slips
 
 __all__ = ["by_actor", "by_competition", "by_team", "where"]
 
@@ -37,6 +39,10 @@ def where(**fields: Any) -> Callable[[Observable[E]], Observable[E]]:
     """
     if not fields:
         raise ConfigurationError('where needs a field: where(challenge_id="pwn-1")')
+    return told_of_slips("where", fields, _holding(fields))
+
+
+def _holding(fields: dict[str, Any]) -> Callable[[Observable[E]], Observable[E]]:
     wanted = fields.items()
 
     def holds(event: E) -> bool:
@@ -70,15 +76,16 @@ def by_competition(
     >>> events.pipe(by_competition("final")).subscribe(lambda event: print(event.event)).dispose()
     flag_wrong
     """
+    told = partial(told_of_slips, "by_competition", {"competition_id": competition_id}, by_position=True)
     if not and_of_none:
-        return where(competition_id=competition_id)
+        return told(_holding({"competition_id": competition_id}))
 
     def belongs(event: E) -> bool:
         data: Any = event.data
         named = cast("dict[str, Any]", data).get("competition_id") if isinstance(data, dict) else None
         return named in {None, "", competition_id} if isinstance(named, str | None) else True
 
-    return ops.filter(belongs)
+    return told(ops.filter(belongs))
 
 
 def by_team(team_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
@@ -106,7 +113,7 @@ def by_team(team_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
         data: Any = event.data
         return isinstance(data, dict) and cast("dict[str, Any]", data).get("actor_id") == team_id
 
-    return ops.filter(belongs)
+    return told_of_slips("by_team", {"team_id": team_id}, ops.filter(belongs), by_position=True)
 
 
 def by_actor(actor_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
@@ -128,4 +135,5 @@ def by_actor(actor_id: str, /) -> Callable[[Observable[E]], Observable[E]]:
     >>> events.pipe(by_actor("7")).subscribe(lambda event: print(event.data)).dispose()
     {'actor_id': '7'}
     """
-    return where(actor_id=actor_id)
+    fields = {"actor_id": actor_id}
+    return told_of_slips("by_actor", fields, _holding(fields), by_position=True)

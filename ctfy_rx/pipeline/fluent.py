@@ -15,6 +15,7 @@ from reactivex import Observable, abc, typing
 from typing_extensions import override
 
 from ctfy_rx.delivery.composed import Guarded
+from ctfy_rx.pipeline.lineage import remembering
 
 __all__ = ["ItemKeeping"]
 
@@ -23,10 +24,19 @@ Scheduler = abc.SchedulerBase | None
 _slice = slice  # `slice` below is the operator
 
 
+@remembering
 class ItemKeeping(Guarded[T]):
     """An Observable whose item-keeping operators return its own type, made by `derived`."""
 
     _has_state = False
+
+    derived_by = ""
+    """The methods that made it of its root, as they were called."""
+
+    @property
+    @abstractmethod
+    def closed_with(self) -> object:
+        """What all streams on one connection have in common."""
 
     @abstractmethod
     def derived(self, source: Observable[Any]) -> Self:

@@ -16,6 +16,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import selected
 from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS
 from ctfy_rx.pipeline.kept import Kept
+from ctfy_rx.pipeline.lineage import remembering
 from ctfy_rx.stream.shared import SharedStream
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC010
 Q = TypeVar("Q", bound=Payload)
 
 
+@remembering
 class DomainStream(SharedStream[P]):
     """A stream with the domain's operators; each gives a stream again."""
 

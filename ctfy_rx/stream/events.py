@@ -13,7 +13,8 @@ from ctfy_rx import operators as op
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
-from ctfy_rx.connection.frames import FramesOptions, frames
+from ctfy_rx.connection.frames import frames
+from ctfy_rx.connection.options import FramesOptions
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event

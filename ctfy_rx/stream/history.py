@@ -7,7 +7,8 @@ from typing_extensions import Unpack
 
 from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token
-from ctfy_rx.connection.frames import FramesOptions, frames
+from ctfy_rx.connection.frames import frames
+from ctfy_rx.connection.options import FramesOptions
 from ctfy_rx.platform.since import Moment, Since, check_moment, checked
 from ctfy_rx.platform.whole_log import logged
 from ctfy_rx.stream.stream import EventStream

@@ -17,6 +17,7 @@ from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.kept import Kept
+from ctfy_rx.pipeline.lineage import remembering
 from ctfy_rx.pipeline.pipeline import Pipeline, Source, Tell
 from ctfy_rx.recording.lines import Header
 from ctfy_rx.recording.recorder import EVERY
@@ -38,6 +39,7 @@ Q = TypeVar("Q", bound=Payload)
 _NAMES = 1.0  # seconds
 
 
+@remembering
 class EventStream(IteratedStream[P]):
     """The events of a platform, or a choice of them: subscribe to it, iterate over it, compose it.
 
@@ -102,7 +104,7 @@ class EventStream(IteratedStream[P]):
         return EventStream(pipeline, pipeline.events)
 
     def __repr__(self) -> str:
-        return f"<EventStream {self._pipeline!r}>"
+        return f"<EventStream {self._pipeline!r}{self.derived_by}>"
 
     def _repr_html_(self) -> str:
         ways = ("live()", "solves()", 'of_event("instance_*")', "filter(…)", "status", "close()")

@@ -75,6 +75,12 @@ def test_the_version_is_printed(bare: dict[str, str]):
     assert (answer.returncode, answer.stdout) == (0, f"ctfy-rx {__version__}\n")
 
 
+def test_the_package_runs_as_the_command(bare: dict[str, str]):
+    command = [sys.executable, "-m", "ctfy_rx", "--version"]
+    answer = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (answer.returncode, answer.stdout) == (0, f"ctfy-rx {__version__}\n")
+
+
 def test_no_arguments_show_the_help(bare: dict[str, str]):
     answer = finished(env=bare)
     assert "watch" in answer.stdout + answer.stderr

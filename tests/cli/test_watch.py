@@ -24,6 +24,7 @@ from ctfy_rx.testing import event
 from ..support.children import Child
 from ..support.command import Command, arguments, environment, finished, running
 from ..support.ports import own_port
+from ..support.servers import CLOSE_DELIMITED, Server, frame, sends
 from ..support.waiting import PATIENCE, until
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m[red]Eve\r\u202e"
@@ -137,10 +138,18 @@ def test_for_ends_after_that_time(admin: dict[str, str]):
     assert answer.stdout == ""
 
 
-def test_for_ends_also_where_nothing_answers(bare: dict[str, str]):
+def test_for_fails_with_the_last_reason_where_nothing_answers(bare: dict[str, str]):
     answer = finished("watch", "--platform-url", f"http://127.0.0.1:{own_port()}", "--for", "0.5", env=bare)
-    assert answer.returncode == 0
+    assert answer.returncode == 1
     assert "reconnecting in" in answer.stderr
+    assert "never connected in 0.5 s: could not connect to http://127.0.0.1:" in answer.stderr
+
+
+def test_for_fails_where_a_server_accepts_and_says_nothing(bare: dict[str, str]):
+    with Server(sends(stay=True)) as server:
+        answer = finished("watch", "--platform-url", f"{server.url}/sse", "--for", "0.5", env=bare)
+    assert answer.returncode == 1
+    assert "never connected in 0.5 s: no answer came" in answer.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -344,3 +353,22 @@ def test_standard_output_that_is_closed_breaks_nothing(platform: Platform, admin
         platform.announce("over")
         assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == b""
+
+
+def test_another_servers_events_are_chosen_by_its_own_names(bare: dict[str, str]):
+    opens = sends(
+        CLOSE_DELIMITED, frame("Price-Update", "1"), frame("other", "2"), frame("Price-Update", "3")
+    )
+    with Server(opens) as server:
+        words = ("--platform-url", f"{server.url}/sse", "--filter", "Price-Update", "--count", "2")
+        answer = finished("watch", *words, env=bare)
+    assert answer.returncode == 0, answer.stderr
+    assert [json.loads(line)["data"] for line in answer.stdout.splitlines()] == [1, 3]
+    assert "auth login" not in answer.stderr
+    assert "misspelt" not in answer.stderr
+
+
+def test_a_platforms_names_are_known(bare: dict[str, str]):
+    answer = finished("watch", "--platform-url", "http://127.0.0.1:1", "--filter", "price", env=bare)
+    assert answer.returncode == 2
+    assert 'there is no event "price"' in answer.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import httpx2
 import pytest
 
+import ctfy_rx
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.stream.events import events
@@ -350,3 +352,68 @@ def test_a_header_that_breaks_http_is_refused(watch: Watch) -> None:
 )
 def test_its_repr_shows_the_address_and_no_secret(url: str, shown: str) -> None:
     assert repr(frames(url)) == shown
+
+
+# Who asks, and what as JSON
+
+OURS = f"ctfy_rx/{ctfy_rx.__version__}".encode()
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({}, OURS),
+        ({"client_factory": httpx.Client}, OURS),
+        ({"client_factory": httpx2.Client}, OURS),
+        ({"headers": {"user-agent": "bot/2"}}, b"bot/2"),
+        ({"client_factory": lambda: httpx.Client(headers={"User-Agent": "bot/2"})}, b"bot/2"),
+        ({"client_factory": httpx.Client, "headers": {"User-Agent": "bot/2"}}, b"bot/2"),
+    ],
+)
+def test_the_user_agent_is_ours_unless_the_caller_set_one(options: dict[str, Any], sent: bytes) -> None:
+    with Server(sends(CLOSE_DELIMITED)) as server:
+        Watched().watch(frames(server.url, **options), None).end()
+        assert server.requests[0].headers("user-agent") == [sent]
+
+
+def test_questions_beside_the_stream_have_it_too() -> None:
+    with Server(sends(reply(401))) as server:
+        stream = ctfy_rx.events(server.url, token="pt_1")
+        with pytest.raises(ctfy_rx.TokenRefused):
+            next(iter(stream))
+        assert server.requests[0].target == "/api/v1/me"
+        assert server.requests[0].headers("user-agent") == [OURS]
+
+
+@pytest.mark.parametrize("make", [frames, ctfy_rx.events])
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [({}, b"application/json"), ({"Content-Type": "application/vnd.x+json"}, b"application/vnd.x+json")],
+)
+def test_json_is_sent_as_httpx_sends_it(make: Any, headers: dict[str, str], kind: bytes) -> None:
+    data = {"names": ["é"], "n": None}
+    expected = httpx.Request("POST", "http://h", json=data).content
+    with Server(sends(CLOSE_DELIMITED)) as server:
+        Watched().watch(make(f"{server.url}/s", method="POST", json=data, headers=headers), None).end()
+        assert server.requests[0].request.endswith(b"\r\n\r\n" + expected)
+        assert server.requests[0].headers("content-type") == [kind]
+
+
+@pytest.mark.parametrize("data", [False, 0, "", [], {}])
+def test_all_but_none_is_json_to_send(data: object) -> None:
+    with Server(sends(CLOSE_DELIMITED)) as server:
+        Watched().watch(frames(f"{server.url}/s", method="POST", json=data), None).end()
+        assert server.requests[0].request.endswith(b"\r\n\r\n" + json.dumps(data).encode())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"json": {1, 2}}, "no word for"),
+        ({"json": float("nan")}, "no word for"),
+        ({"json": {}, "content": "x"}, "json= and content="),
+    ],
+)
+def test_what_is_no_json_is_refused_at_once(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        frames("http://h/s", **options)

@@ -11,7 +11,7 @@ import pytest
 import ctfy_rx
 from ctfy_rx import ConfigurationError
 from ctfy_rx.connection.client_maker import ClientOptions
-from ctfy_rx.connection.frames import FramesOptions
+from ctfy_rx.connection.options import FramesOptions
 from ctfy_rx.demo.running import Platform
 
 from ..support.waiting import until

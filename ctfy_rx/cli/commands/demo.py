@@ -10,6 +10,7 @@ from ctfy_rx.cli.demo_contest import Showcase
 from ctfy_rx.cli.options import All, Count, Filter, Quiet, Seconds
 from ctfy_rx.cli.program import EXIT_CODES, app, reporting
 from ctfy_rx.cli.screen import Screen
+from ctfy_rx.cli.values import as_selection
 from ctfy_rx.cli.watching import View
 
 __all__ = ["demo_platform"]
@@ -46,5 +47,6 @@ def demo_platform(
     show = Showcase(screen, speed=speed, seed=seed, port=port, seconds=seconds)
     if serve:
         reporting(screen, show.serve)
-    view = View.chosen(names, json, everything=everything, seconds=seconds, count=count)
+    chosen = as_selection(names)
+    view = View.chosen(chosen, json=json, everything=everything, seconds=seconds, count=count)
     reporting(screen, lambda: show.watch(view))

@@ -25,6 +25,7 @@ from ctfy_rx.cli.options import (
 from ctfy_rx.cli.program import EXIT_CODES, app, chosen_target, reporting, told
 from ctfy_rx.cli.recordings import Play, Take, play, record
 from ctfy_rx.cli.screen import Screen
+from ctfy_rx.cli.values import as_selection
 from ctfy_rx.cli.watching import View
 
 __all__ = ["record_platform", "replay_recording"]
@@ -87,6 +88,7 @@ def replay_recording(
     Example: ctfy-rx replay day1.jsonl --speed max --filter solves --json | jq -r .team_name
     """
     screen = Screen(quiet=quiet)
-    view = View.chosen(names, json, everything=everything, seconds=seconds, count=count)
+    chosen = as_selection(names)
+    view = View.chosen(chosen, json=json, everything=everything, seconds=seconds, count=count)
     what = Play(file=file, speed=speed.speed if speed else 1.0, since=since, until=until)
     reporting(screen, lambda: play(what, view, screen))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from ctfy_rx.cli.program import EXIT_CODES, app, chosen_target, reporting, told
 from ctfy_rx.cli.recordings import Play, play
 from ctfy_rx.cli.screen import Screen
 from ctfy_rx.cli.template import Template
+from ctfy_rx.cli.values import as_selection
 from ctfy_rx.cli.watching import View, watch
 from ctfy_rx.cli.webhook import kind_of
 from ctfy_rx.errors import ConfigurationError
@@ -74,17 +76,23 @@ def watch_platform(
     screen = Screen(quiet=quiet)
     if live and since:
         raise typer.BadParameter("--since reads the activity log: leave --live away")
-    view = View.chosen(names, json, everything=everything, seconds=seconds, count=count)
+    view = partial(View.chosen, json=json, everything=everything, seconds=seconds, count=count)
     if replay is not None:
         if platform_url or token_file or since or live or competition or command or webhook:
             raise typer.BadParameter("--replay asks no platform: leave the options about one away")
         what = Play(file=replay, speed=speed.speed if speed else 1.0)
-        reporting(screen, lambda: play(what, view, screen))
+        recorded = view(as_selection(names))
+        reporting(screen, lambda: play(what, recorded, screen))
     if speed is not None:
         raise typer.BadParameter("--speed is for --replay")
-    found = told(chosen_target(platform_url, token_file), screen)
+    found = chosen_target(platform_url, token_file)
+    chosen = as_selection(names, of_platform=found.is_platform)
+    told(found, screen)
     live_view = replace(
-        view, since=since.since if since else None, log=False if live else "auto", competition=competition
+        view(chosen),
+        since=since.since if since else None,
+        log=False if live else "auto",
+        competition=competition,
     )
     makers = _makers(command, webhook, webhook_as, private=private)
     reporting(screen, lambda: watch(found, live_view, screen, makers))

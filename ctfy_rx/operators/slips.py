@@ -1,0 +1,57 @@
+"""What no event of the platform will ever hold: told in the log, for it would be waited for in silence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from reactivex import Observable
+
+from ctfy_rx.catalogue import PAYLOADS
+from ctfy_rx.text.suggestion import did_you_mean
+
+__all__ = ["told_of_slips"]
+
+_log = logging.getLogger("ctfy_rx")
+
+S = TypeVar("S", bound=Observable[Any])
+T = TypeVar("T")
+
+
+def told_of_slips(
+    operator: str, fields: Mapping[str, Any], apply: Callable[[S], T], *, by_position: bool = False
+) -> Callable[[S], T]:
+    """`apply`, which has the log tell of `fields` that no event of the platform has, and of ids that are no
+    texts, where its source is a platform's stream. `operator` is the name that is called, `by_position` that
+    the value stands alone."""
+
+    def telling(source: S) -> T:
+        if getattr(source, "of_platform", None):
+            for name, value in fields.items():
+                shown = f"{value!r:.80}" if by_position else f"{name}={value!r:.80}"
+                if slip := _slip(name, value):
+                    _log.warning("%s(%s): %s", operator, shown, slip)
+        return apply(source)
+
+    return telling
+
+
+def _slip(name: str, value: Any) -> str:
+    if name not in _fields():
+        meant = did_you_mean(name, sorted(_fields()))
+        return f"no event of the platform has the field {name!r}{meant and '; '}{meant}"
+    if name.endswith("_id") and not isinstance(value, (str, type(None))):
+        return f"ids are texts; did you mean {str(value)!r}?"
+    return ""
+
+
+@cache
+def _fields() -> frozenset[str]:
+    declared = {name for payload in PAYLOADS.values() for name in payload.__struct_encode_fields__}
+    return frozenset(declared | _UNDECLARED)
+
+
+_UNDECLARED = frozenset({"changelog_id", "competition_id", "competition_title", "localized", "tick"})
+"""Those that frames hold and the platform does not declare."""
