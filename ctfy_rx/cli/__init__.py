@@ -12,6 +12,7 @@
     actions.py    what is done with each event        webhook.py      events for a webhook, each once
     template.py   arguments with fields in braces     public.py       what may be told everywhere
     scoreboards.py  the scoreboard                    instances.py    an instance, until it is ready
+    vocabulary.py  the events that there are, with their actors
     checks.py     the checks of the doctor            doctor.py       what they find, on the screen
 
 Exit codes:

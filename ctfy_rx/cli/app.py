@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 # isort: off
-from ctfy_rx.cli.commands import watch, contest, recordings, doctor, relay, demo
+from ctfy_rx.cli.commands import watch, contest, events, recordings, doctor, relay, demo
 from ctfy_rx.cli.program import run
 # isort: on
 
 __all__ = ["COMMANDS", "run"]
 
-COMMANDS = (watch, contest, recordings, doctor, relay, demo)
+COMMANDS = (watch, contest, events, recordings, doctor, relay, demo)

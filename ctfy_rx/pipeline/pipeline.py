@@ -63,7 +63,7 @@ class Pipeline(Overseer):
         # read from its start, so nobody needs to know how far all are.
         super().__init__(name, receipts if cold else receipts or Receipts())
         self.platform = platform  # where to ask, None for events from elsewhere
-        self.of_platform = None if platform is None else platform.of_platform
+        self.of_platform = platform.of_platform if platform else None
         self.competition = competition  # the one contest that the stream is narrowed to
         self._progress = Progress(self.receipts or Receipts(), lambda: self.closed)
         self.drive = Drive()  # of the opening that was the last
