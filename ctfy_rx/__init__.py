@@ -8,7 +8,7 @@
          └───────── reconnect ◄────────┘               the state of the connection: `stream.status`
 
 >>> import ctfy_rx
->>> stream = ctfy_rx.events("http://localhost:8100", token="pt_secret")
+>>> stream = ctfy_rx.events("http://127.0.0.1:8100", token="pt_secret")
 >>> stream.status  # nothing is opened yet
 <Status: idle: the first subscriber opens the connection>
 >>> stream.close()

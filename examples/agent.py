@@ -1,6 +1,6 @@
 """An agent on the event loop: waits for its box, tries answers, and goes by the verdicts.
 
-    CTFY_PLATFORM_URL=http://localhost:8100 CTFY_TOKEN=pt_... python agent.py INSTANCE ANSWER...
+    CTFY_PLATFORM_URL=http://127.0.0.1:8100 CTFY_TOKEN=pt_... python agent.py INSTANCE ANSWER...
 
 The token is a player's session token: API tokens (pf_...) hear no events.
 """

@@ -1,6 +1,6 @@
 """Watches for answers that were made for another team, and for teams that guess; then shows the evidence.
 
-    CTFY_PLATFORM_URL=http://localhost:8100 CTFY_TOKEN=pt_... python anti_cheat.py
+    CTFY_PLATFORM_URL=http://127.0.0.1:8100 CTFY_TOKEN=pt_... python anti_cheat.py
 
 The token is an administrator's. What it prints names people who may have done nothing: do not publish it.
 """

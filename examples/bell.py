@@ -1,6 +1,6 @@
 """A bell for the organiser: rings the terminal when something breaks, and keeps the leader in sight.
 
-    CTFY_PLATFORM_URL=http://localhost:8100 CTFY_TOKEN=pt_... python bell.py
+    CTFY_PLATFORM_URL=http://127.0.0.1:8100 CTFY_TOKEN=pt_... python bell.py
 
 The token is an administrator's. An ssh session, a tmux window or a phone with a terminal is enough.
 """

@@ -1,7 +1,7 @@
 """A web application with one stream for all its visitors: the last solves as JSON, and live as events.
 
     pip install fastapi uvicorn
-    CTFY_PLATFORM_URL=http://localhost:8100 CTFY_TOKEN=pt_... uvicorn fastapi_app:app
+    CTFY_PLATFORM_URL=http://127.0.0.1:8100 CTFY_TOKEN=pt_... uvicorn fastapi_app:app
 
 However many visitors there are, one connection is open to the platform. What they get holds no addresses
 and no ids of people; the names of anonymous teams reach an administrator's token, so leave those teams out.

@@ -1,6 +1,6 @@
 """Announces first bloods, in a chat if WEBHOOK is set, and goes on where it stopped when it is started again.
 
-    CTFY_PLATFORM_URL=http://localhost:8100 CTFY_TOKEN=pt_... python first_blood_bot.py
+    CTFY_PLATFORM_URL=http://127.0.0.1:8100 CTFY_TOKEN=pt_... python first_blood_bot.py
 
 The token is an administrator's. The file `first_blood.cursor` keeps the place: after each message the cursor
 of its event, so that none is repeated, and none is lost while the bot is away.

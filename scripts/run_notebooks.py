@@ -22,7 +22,7 @@ BOOKS = Path(__file__).parent.parent / "notebooks"
 TIMEOUT = 120  # seconds for one cell
 _OWN = (
     (re.compile(r"127\.0\.0\.1(?!:)"), "192.0.2.7"),
-    (re.compile(r"http://127\.0\.0\.1:\d+"), "http://localhost:8100"),
+    (re.compile(r"http://127\.0\.0\.1:\d+"), "http://127.0.0.1:8100"),
     (re.compile(r"\S*/ipykernel_\d+/\d+\.py"), "cell"),
 )
 

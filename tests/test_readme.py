@@ -14,7 +14,7 @@ from ctfy_rx import demo
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-ADDRESS, TOKEN = "http://localhost:8100", "pt_…"
+ADDRESS, TOKEN = "http://127.0.0.1:8100", "pt_…"
 
 UNTIL_IT_PRINTS = """
 import builtins, time

@@ -14,7 +14,7 @@ import pytest
 from ctfy_rx import demo
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-ADDRESS, TOKEN = "http://localhost:8100", "pt_…"
+ADDRESS, TOKEN = "http://127.0.0.1:8100", "pt_…"
 PROGRAMS = [text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if ADDRESS in text]
 CALLED = {"print", "len"}  # functions of Python's that the programs hand to subscribe() and to operators
 

@@ -70,8 +70,8 @@ def as_line(check: Check) -> Text:
 def as_object(address: str, checks: list[Check]) -> str:
     """All `checks` of the platform at `address` as one JSON object on one line.
 
-    >>> print(as_object("http://localhost:8100", [])[:35])
-    {"url":"http://localhost:8100","ok"
+    >>> print(as_object("http://127.0.0.1:8100", [])[:35])
+    {"url":"http://127.0.0.1:8100","ok"
     """
     record = {
         "url": address,

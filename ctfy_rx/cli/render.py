@@ -71,7 +71,7 @@ def as_sentence(event: Event[Any]) -> str:
 def as_status(status: Status, address: str) -> Text | None:
     """What the connection to `address` does, as a line for people; None where it is not worth one.
 
-    >>> print(as_status(Waiting(4.0, ConnectionError("connection refused"), attempt=3), "http://localhost:8100"))
+    >>> print(as_status(Waiting(4.0, ConnectionError("connection refused"), attempt=3), "http://127.0.0.1:8100"))
     reconnecting in 4 s: connection refused
     """
     match status:

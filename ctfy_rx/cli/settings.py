@@ -45,7 +45,7 @@ def target(*, url: str | None, token: str | None, env: Mapping[str, str], logins
 
     Raises `ConfigurationError` where no platform is named, or by no http URL, and for a token that is none.
 
-    >>> env = {"CTFY_PLATFORM_URL": "http://localhost:8100", "CTFY_TOKEN": "pt_secret"}
+    >>> env = {"CTFY_PLATFORM_URL": "http://127.0.0.1:8100", "CTFY_TOKEN": "pt_secret"}
     >>> target(url=None, token=None, env=env, logins=Logins()).token
     'pt_secret'
     >>> target(url="http://elsewhere.example", token=None, env=env, logins=Logins()).token is None
@@ -54,7 +54,7 @@ def target(*, url: str | None, token: str | None, env: Mapping[str, str], logins
     chosen = url or env.get("CTFY_PLATFORM_URL") or (logins.current.url if logins.current else "")
     if not chosen:
         raise ConfigurationError(
-            "no platform is named: write --platform-url http://localhost:8100, set CTFY_PLATFORM_URL, "
+            "no platform is named: write --platform-url http://127.0.0.1:8100, set CTFY_PLATFORM_URL, "
             "or log in with `ctfy auth login`. `ctfy-rx demo` needs none."
         )
     address = resolve(chosen, None, "")

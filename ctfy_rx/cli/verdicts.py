@@ -53,7 +53,7 @@ _LOGIN_WANTED = frozenset({401, 403, 407})
 def failure(error: Exception, url: httpx.URL) -> Finding:
     """That `error` came of talking to `url`, and what to do about it.
 
-    >>> print(failure(TooManyStreams("429", status=429), httpx.URL("http://localhost:8100")).advice)
+    >>> print(failure(TooManyStreams("429", status=429), httpx.URL("http://127.0.0.1:8100")).advice)
     close other streams of this account, or share one: each program needs one at most
     """
     said = str(error) or type(error).__name__

@@ -39,7 +39,7 @@ class ClientOptions(TypedDict, total=False):
 class ClientMaker:
     """Makes a client for each connection, and the TLS context once for all of them, when one is needed.
 
-    >>> ClientMaker({"proxy": "127.0.0.1:3128"}).check(httpx.URL("http://localhost:8100"))
+    >>> ClientMaker({"proxy": "127.0.0.1:3128"}).check(httpx.URL("http://127.0.0.1:8100"))
     Traceback (most recent call last):
     ctfy_rx.errors.ConfigurationError: proxy= is '127.0.0.1:3128', no proxy: write it like http://host:3128
     """

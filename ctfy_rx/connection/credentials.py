@@ -102,7 +102,7 @@ def url_and_token(url: str | None, path: str | None, token: Token) -> tuple[str,
     chosen = url or _platform()
     if not chosen:
         raise ConfigurationError(
-            'no URL: write events("http://localhost:8100"), the address of your platform, '
+            'no URL: write events("http://127.0.0.1:8100"), the address of your platform, '
             "or set CTFY_PLATFORM_URL"
         )
     if token is None:
@@ -132,8 +132,8 @@ def with_environment(client_factory: ClientFactory, token: Token) -> tuple[Clien
 def environment_token(url: httpx.URL, env: Mapping[str, str] = os.environ) -> str | None:
     """``CTFY_TOKEN``, if it goes to `url`.
 
-    >>> env = {"CTFY_PLATFORM_URL": "http://localhost:8100", "CTFY_TOKEN": "pt_secret"}
-    >>> environment_token(httpx.URL("http://localhost:8100/api/v1/events"), env)
+    >>> env = {"CTFY_PLATFORM_URL": "http://127.0.0.1:8100", "CTFY_TOKEN": "pt_secret"}
+    >>> environment_token(httpx.URL("http://127.0.0.1:8100/api/v1/events"), env)
     'pt_secret'
     >>> environment_token(httpx.URL("http://elsewhere.example"), env)
     """

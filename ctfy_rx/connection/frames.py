@@ -82,8 +82,8 @@ def frames(
 
     Raises `ConfigurationError` for what cannot work, and `TypeError` for an unknown option.
 
-    >>> frames("http://localhost:8100", token="pt_secret")
-    <Frames of http://localhost:8100/api/v1/events>
+    >>> frames("http://127.0.0.1:8100", token="pt_secret")
+    <Frames of http://127.0.0.1:8100/api/v1/events>
     """
     refuse_unknown(client_options)
     check(
@@ -106,7 +106,7 @@ def frames(
     if client_factory is None:
         if not url:
             raise ConfigurationError(
-                'no URL: write frames("http://localhost:8100"), the address of your platform'
+                'no URL: write frames("http://127.0.0.1:8100"), the address of your platform'
             )
         maker = ClientMaker(client_options)
         maker.check(resolve(url, path, ""))

@@ -72,8 +72,8 @@ def resolve(url: str, path: str | None, base: str) -> httpx.URL:
     A `url` without a path is the platform's root, one with a path is taken as it is; `path` is appended.
     Without `url`, `base`, the client's own base URL, stands in its place.
 
-    >>> print(resolve("http://localhost:8100", None, ""), resolve("", "/events", "http://localhost:8100/api/v1/"))
-    http://localhost:8100/api/v1/events http://localhost:8100/api/v1/events
+    >>> print(resolve("http://127.0.0.1:8100", None, ""), resolve("", "/events", "http://127.0.0.1:8100/api/v1/"))
+    http://127.0.0.1:8100/api/v1/events http://127.0.0.1:8100/api/v1/events
     """
     try:
         root = httpx.URL(url or base)
@@ -84,11 +84,11 @@ def resolve(url: str, path: str | None, base: str) -> httpx.URL:
         elif root.path in {"", "/"}:
             root = root.copy_with(path=EVENTS_PATH)
     except (httpx.InvalidURL, ValueError, TypeError):
-        raise ConfigurationError('the URL cannot be read: write it like "http://localhost:8100"') from None
+        raise ConfigurationError('the URL cannot be read: write it like "http://127.0.0.1:8100"') from None
     if (root.port or 0) > LAST_PORT:
         raise ConfigurationError(f"port {root.port} cannot exist: write one from 1 to {LAST_PORT}")
     if root.scheme not in SCHEMES or not root.host:
-        raise ConfigurationError('the URL lacks http:// or https://: write it like "http://localhost:8100"')
+        raise ConfigurationError('the URL lacks http:// or https://: write it like "http://127.0.0.1:8100"')
     return root
 
 
@@ -105,8 +105,8 @@ def user_agent(client: Any) -> dict[str, str]:
 def api_root(url: httpx.URL) -> httpx.URL | None:
     """Where the routes of the platform begin whose event stream is at `url`; None for another stream.
 
-    >>> print(api_root(httpx.URL("http://localhost:8100/api/v1/events")), api_root(httpx.URL("http://x/sse")))
-    http://localhost:8100/api/v1 None
+    >>> print(api_root(httpx.URL("http://127.0.0.1:8100/api/v1/events")), api_root(httpx.URL("http://x/sse")))
+    http://127.0.0.1:8100/api/v1 None
     """
     if not url.path.endswith(EVENTS_PATH):
         return None

@@ -12,10 +12,10 @@ _PORTS = {"http": 80, "https": 443}
 class Way(NamedTuple):
     """How a request went: by a `proxy` (host and port, "" without one), which it has got beyond, or not.
 
-    >>> Way("10.0.0.1:3128", is_beyond=False).to("http://localhost:8100")
-    'the proxy 10.0.0.1:3128, on the way to http://localhost:8100,'
-    >>> Way("10.0.0.1:3128").to("http://localhost:8100")
-    'http://localhost:8100 (through the proxy 10.0.0.1:3128)'
+    >>> Way("10.0.0.1:3128", is_beyond=False).to("http://127.0.0.1:8100")
+    'the proxy 10.0.0.1:3128, on the way to http://127.0.0.1:8100,'
+    >>> Way("10.0.0.1:3128").to("http://127.0.0.1:8100")
+    'http://127.0.0.1:8100 (through the proxy 10.0.0.1:3128)'
     """
 
     proxy: str = ""

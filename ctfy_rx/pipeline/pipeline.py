@@ -42,8 +42,7 @@ LiveSource = Callable[[Tell], Observable[Iterator[Event[Payload]]]]
 
 
 class Pipeline(Overseer):
-    """A source of events, shared: built once for a root stream, held by all that derive from it, whose
-    subscribers it keeps."""
+    """A source of events, shared: built once for a root stream, held by all that derive from it."""
 
     def __init__(
         self,

@@ -76,7 +76,7 @@ class Relay:
     `nats` are options of ``nats.connect`` and the ``domain`` of JetStream, all other options those of
     `ctfy_rx.events`. Raises `ConfigurationError` and `MissingExtra`.
 
-    >>> relay = Relay("http://localhost:8100", token="pt_secret", to="nats://127.0.0.1:4222")
+    >>> relay = Relay("http://127.0.0.1:8100", token="pt_secret", to="nats://127.0.0.1:4222")
     >>> relay.status
     <Status: idle: the first subscriber opens the connection>
     """

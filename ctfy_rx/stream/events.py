@@ -82,7 +82,7 @@ def events(
 
     Raises `ConfigurationError` for what cannot work, TypeError for an option that does not exist.
 
-    >>> stream = events("http://localhost:8100", token="pt_secret")
+    >>> stream = events("http://127.0.0.1:8100", token="pt_secret")
     >>> stream.status
     <Status: idle: the first subscriber opens the connection>
     >>> solves = stream.solves().filter(lambda event: event.payload.solve_time_s < 60)

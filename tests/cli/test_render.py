@@ -194,8 +194,8 @@ def test_json_keeps_lone_surrogates():
 @pytest.mark.parametrize(
     ("status", "line"),
     [
-        (Open(), "connected to http://localhost:8100"),
-        (Open(nobody=True), "connected to http://localhost:8100; nobody: signals only"),
+        (Open(), "connected to http://127.0.0.1:8100"),
+        (Open(nobody=True), "connected to http://127.0.0.1:8100; nobody: signals only"),
         (Waiting(4.2, ConnectionError("connection refused"), 3), "reconnecting in 4 s: connection refused"),
         (Waiting(0.31, None, 1), "reconnecting in 0.3 s: the server ended the connection"),
         (Waiting(1.0, ConnectionError("\x1b[2J\n"), 1), "reconnecting in 1 s: ␛[2J␊"),
@@ -209,14 +209,14 @@ def test_json_keeps_lone_surrogates():
     ids=lambda value: getattr(value, "state", ""),
 )
 def test_the_status_is_a_sentence(status: Any, line: str):
-    assert str(as_status(status, "http://localhost:8100")) == line
+    assert str(as_status(status, "http://127.0.0.1:8100")) == line
 
 
 @pytest.mark.parametrize(
     "status", [Idle(), Connecting(2), Closed(), Closed(ConnectionError())], ids=lambda s: s.state
 )
 def test_a_status_that_changes_nothing_is_not_told(status: Any):
-    assert as_status(status, "http://localhost:8100") is None
+    assert as_status(status, "http://127.0.0.1:8100") is None
 
 
 def test_words_leave_out_what_is_private_json_does_not():

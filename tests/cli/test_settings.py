@@ -58,7 +58,7 @@ def test_an_empty_variable_is_none():
 
 
 def test_without_any_platform_the_error_says_what_to_write():
-    with pytest.raises(ConfigurationError, match=r"--platform-url http://localhost:8100.*ctfy auth login"):
+    with pytest.raises(ConfigurationError, match=r"--platform-url http://127.0.0.1:8100.*ctfy auth login"):
         found(logins=Logins())
 
 
@@ -69,7 +69,7 @@ def test_several_logins_of_which_none_is_current_name_no_platform():
 
 @pytest.mark.parametrize("url", ["localhost:8100", "ftp://localhost", "http://", "//localhost"])
 def test_a_url_that_is_none_is_an_error(url: str):
-    with pytest.raises(ConfigurationError, match="http://localhost:8100"):
+    with pytest.raises(ConfigurationError, match="http://127.0.0.1:8100"):
         found(url)
 
 

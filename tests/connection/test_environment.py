@@ -59,7 +59,7 @@ def test_a_variable_that_httpx_cannot_work_with_is_named(
     monkeypatch: pytest.MonkeyPatch, make: Any, name: str, value: str, says: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    said = refusal(make, "http://localhost:8100")
+    said = refusal(make, "http://127.0.0.1:8100")
     assert said.startswith(f"{name} of the environment {says}")
 
 
@@ -68,16 +68,16 @@ def test_a_variable_that_httpx_cannot_work_with_is_named(
 )
 def test_what_httpx_reads_is_no_fault(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("NO_PROXY", value)
-    assert frames("http://localhost:8100")
+    assert frames("http://127.0.0.1:8100")
     monkeypatch.setenv("ALL_PROXY", "socks://h:1")
     if value != "*":
-        assert refusal(frames, "http://localhost:8100").startswith("ALL_PROXY")
+        assert refusal(frames, "http://127.0.0.1:8100").startswith("ALL_PROXY")
 
 
 def test_it_concerns_nobody_who_does_not_trust_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "[::1]")
-    assert frames("http://localhost:8100", trust_env=False)
-    assert frames("http://localhost:8100", client_factory=httpx.Client)
+    assert frames("http://127.0.0.1:8100", trust_env=False)
+    assert frames("http://127.0.0.1:8100", client_factory=httpx.Client)
 
 
 @MAKERS
@@ -99,13 +99,13 @@ def test_it_concerns_nobody_who_does_not_trust_the_environment(monkeypatch: pyte
 def test_an_option_that_httpx_cannot_work_with_is_named(
     make: Any, options: dict[str, Any], says: str
 ) -> None:
-    assert says in refusal(make, "http://localhost:8100", **options)
+    assert says in refusal(make, "http://127.0.0.1:8100", **options)
 
 
 def test_an_environment_that_goes_wrong_later_fails_the_connection(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = frames("http://localhost:8100")
+    source = frames("http://127.0.0.1:8100")
     monkeypatch.setenv("NO_PROXY", "[::1]")
     error = watch(source).failure()
     assert isinstance(error, ConfigurationError)
@@ -122,7 +122,7 @@ def test_a_transport_of_the_other_kind_is_told_apart(watch: Watch, driver: str, 
         "mounts": {"mounts": {"http://": transport}},
         "factory": {"client_factory": lambda: client(transport=transport)},
     }[given]
-    error = watch(frames("http://localhost:8100", **options)).failure()
+    error = watch(frames("http://127.0.0.1:8100", **options)).failure()
     assert isinstance(error, ConfigurationError)
     kind = "asynchronous" if asynchronous else "blocking"
     assert f"needs {kind} transports: {type(transport).__name__} is none" in str(error)

@@ -241,7 +241,7 @@ def test_no_coding_is_asked_for_unless_the_caller_says_so(
     "url", ["localhost:8100", "ftp://x", "http://", "me:pw_secret@host", "http://h:port", ""]
 )
 def test_a_url_that_cannot_work_is_refused_without_showing_what_it_holds(url: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"write .*http://localhost:8100") as caught:
+    with pytest.raises(ConfigurationError, match=r"write .*http://127.0.0.1:8100") as caught:
         frames(url)
     assert "secret" not in str(caught.value)
 

@@ -9,7 +9,7 @@ import pytest
 
 from ctfy_rx import EventStream, events
 
-PLATFORM, OTHER = "http://localhost:8100", "http://localhost:8100/prices"
+PLATFORM, OTHER = "http://127.0.0.1:8100", "http://127.0.0.1:8100/prices"
 
 SLIPS: list[tuple[Callable[[EventStream], Any], str]] = [
     (lambda s: s.of_event("flag_corect"), "of_event('flag_corect'): the platform has no such event; did you"),

@@ -9,7 +9,7 @@ import reactivex
 from ctfy_rx import EventStream, events
 from ctfy_rx.catalogue import FlagWrong
 
-URL = "http://localhost:8100"
+URL = "http://127.0.0.1:8100"
 
 
 def derivation(stream: object) -> str:

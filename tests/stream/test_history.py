@@ -112,9 +112,9 @@ def test_disposing_ends_its_thread(unanswered: str):
 
 def test_what_is_no_time_is_refused():
     with pytest.raises(ConfigurationError, match="until= must be a datetime"):
-        ctfy_rx.history("http://localhost:8100", until="now")  # type: ignore[arg-type]
+        ctfy_rx.history("http://127.0.0.1:8100", until="now")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="until= as a duration"):
-        ctfy_rx.history("http://localhost:8100", until=-1.0)
+        ctfy_rx.history("http://127.0.0.1:8100", until=-1.0)
 
 
 def test_the_future_is_empty(p: Platform):

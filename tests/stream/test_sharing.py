@@ -158,12 +158,12 @@ def test_a_stream_that_is_forgotten_in_the_middle_of_a_loop_is_collected_with_it
 
 
 def test_share_of_a_stream_is_the_stream_itself():
-    stream = ctfy_rx.events("http://localhost:8100")
+    stream = ctfy_rx.events("http://127.0.0.1:8100")
     assert stream.share() is stream
 
 
 def test_the_repr_counts_subscribers_and_never_shows_the_token():
-    stream = ctfy_rx.events("http://localhost:8100?token=pt_secret", token="pt_secret", autoconnect=False)
+    stream = ctfy_rx.events("http://127.0.0.1:8100?token=pt_secret", token="pt_secret", autoconnect=False)
     with stream:
         stream.subscribe()
         stream.solves().filter(bool).subscribe()
