@@ -104,6 +104,7 @@ class Driver:
         # As the Mercure protocol has it, the id after which the server goes on. Others do not say.
         said = response.headers.get("last-event-id")
         self._session.resumes = None if said is None else said == self._session.last_event_id
+        self._session.was_open = True
         if not self._disposed:
             self._session.on_open()
 
@@ -121,7 +122,10 @@ class Driver:
 
     def translated(self, error: Exception) -> Exception:
         """Ours for an error of the HTTP library's."""
-        return translated(error, address=self._attempt.address, secrets=self._attempt.secrets, way=self._way)
+        tried, was_open = self._attempt, self._session.was_open
+        return translated(
+            error, address=tried.address, secrets=tried.secrets, way=self._way, was_open=was_open
+        )
 
     def deliver(self, chunk: bytes) -> None:
         """Give the observer the frames that `chunk` completes."""

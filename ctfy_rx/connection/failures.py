@@ -33,11 +33,13 @@ def translated(
     address: str,
     secrets: Secrets,
     way: Way = DIRECT,
+    was_open: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Exception:
     """Our error for one of httpx's (or httpx2's: they are told by their names), and for an answer that an app
     met in a function of its own, also by requests or urllib; any other comes back as it is. `way` is that of
-    the request, `clock` gives the unix time (seconds)."""
+    the request, `clock` gives the unix time (seconds). What `was_open` at this address before is at the right
+    one, whatever comes from there now."""
     names = kinds_of(error)
     if isinstance(error, CtfyRxError) or not names & _OF_HTTP:
         return error
@@ -46,19 +48,24 @@ def translated(
         where = shown(secrets.hidden(bare(httpx.URL(str(response.url)))))
         return refusal(response, _read_of(response), address=where, secrets=secrets, now=clock())
     detail = shown(secrets.hidden(str(error))).rstrip(".") or type(error).__name__
-    return _explained(error, names, detail, way.to(_asked_by(error, address, secrets)))
+    kind = ConnectionFailed if was_open else ConfigurationError
+    return _explained(error, names, detail, way.to(_asked_by(error, address, secrets)), wrong_scheme=kind)
 
 
 _OF_HTTP = frozenset({"HTTPError", "StreamError", "InvalidURL", "UnicodeError"})
 
 
-def _explained(error: Exception, names: set[str], detail: str, address: str) -> CtfyRxError:
+def _explained(
+    error: Exception, names: set[str], detail: str, address: str, *, wrong_scheme: type[CtfyRxError]
+) -> CtfyRxError:
     if _is_certificate_error(error):
         return CertificateRejected(
             f"the certificate of {address} is not trusted: {detail}; pass verify= if it is your own"
         )
     if hint := next((says for sign, says in _WRONG_SCHEME.items() if sign in str(error)), None):
-        return ConfigurationError(f"{address} {hint}")
+        return wrong_scheme(f"{address} {hint}")
+    if _PERHAPS_TLS in str(error):  # or garbage, as of a proxy that restarts
+        return ConnectionFailed(f"{address} does not answer in HTTP: if it speaks TLS, write https://")
     if "ProxyError" in names:
         return _refused_by_proxy(detail, address)
     if "LocalProtocolError" in names:  # its text repeats the offending header, which may be a secret
@@ -73,9 +80,9 @@ _WRONG_SCHEME = {
     "WRONG_VERSION_NUMBER": _PLAIN,
     "RECORD_LAYER_FAILURE": _PLAIN,  # the same, said by OpenSSL 3.2 and later
     "record layer failure": _PLAIN,
-    # What h11 says of control characters in the place of a status line: the first byte of a TLS alert is one.
-    "illegal request line": "does not answer in HTTP: if it speaks TLS, write https://",
 }
+_PERHAPS_TLS = "illegal request line"
+"""What h11 says of control characters in the place of a status line: the first byte of a TLS alert is one."""
 
 _TRANSLATIONS: dict[str, tuple[Callable[[str], CtfyRxError], str]] = {
     "UnicodeError": (  # from the resolver

@@ -69,7 +69,7 @@ def test_several_logins_of_which_none_is_current_name_no_platform():
 
 @pytest.mark.parametrize("url", ["localhost:8100", "ftp://localhost", "http://", "//localhost"])
 def test_a_url_that_is_none_is_an_error(url: str):
-    with pytest.raises(ConfigurationError, match="http://127.0.0.1:8100"):
+    with pytest.raises(ConfigurationError, match=r"http://127\.0\.0\.1:8100"):
         found(url)
 
 

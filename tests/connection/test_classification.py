@@ -109,7 +109,7 @@ TABLE = {
     "certificate": Cause(sends(CLOSE_DELIMITED), "CertificateRejected", False, "pass verify=", "https"),
     "TLS to a plain port": Cause(speaks_plainly, "ConfigurationError", False, "write http://", "https"),
     "plain to a TLS port, an alert": Cause(
-        sends(b"\x15\x03\x01\x00\x02\x02\x46"), "ConfigurationError", False, "write https://"
+        sends(b"\x15\x03\x01\x00\x02\x02\x46"), "ConnectionFailed", True, "write https://"
     ),
     "plain to a TLS port, nginx": Cause(
         sends(reply(400, b"The plain HTTP request was sent to HTTPS port", X_Reason="so")),

@@ -12,6 +12,7 @@ import httpx
 import httpx2
 import pytest
 
+import ctfy_rx
 from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.connection.redaction import Secrets
@@ -138,6 +139,29 @@ def test_tls_towards_a_server_without_it_is_final_and_says_what_to_write(watch: 
     assert type(error) is ConfigurationError
     assert not is_transient(error)
     assert "speaks plain HTTP, or nothing that is known: write http://" in str(error)
+
+
+def test_what_was_open_before_is_at_the_right_address_whatever_comes_from_there(watch: Watch) -> None:
+    with Server(lambda peer: peer.send(b"HTTP/1.1 400 No TLS here\r\n\r\n")) as server:
+        source = frames(server.url.replace("http:", "https:"))
+        session = source.session()
+        session.was_open = True
+        error = watch(source.connect(session)).failure()
+    assert is_transient(error)
+    assert "write http://" in str(error)
+
+
+def test_garbage_in_the_place_of_an_answer_is_not_the_end_of_a_stream() -> None:
+    scripts = iter(
+        [sends(CLOSE_DELIMITED, frame("a")), sends(bytes(range(256))), sends(CLOSE_DELIMITED, frame("b"))]
+    )
+
+    def script(peer: Peer) -> None:
+        next(scripts)(peer)
+
+    with Server(script) as server, ctfy_rx.events(f"{server.url}/stream", initial=0.01) as stream:
+        iterator = iter(stream)
+        assert [next(iterator).event, next(iterator).event] == ["a", "b"]
 
 
 def test_a_frame_that_is_too_large_fails_after_those_before_it(watch: Watch) -> None:
