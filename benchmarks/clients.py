@@ -97,9 +97,9 @@ def ours_data(url: str, count: int) -> None:
 
 def ours_plain(url: str, count: int) -> None:
     """Without the joining of chunks, as over a transport that is not httpcore's."""
-    import ctfy_rx.connection.frames
+    import ctfy_rx.connection.attempt
 
-    ctfy_rx.connection.frames.join_chunks = lambda _: None
+    ctfy_rx.connection.attempt.join_chunks = lambda _: None
     ours(url, count)
 
 

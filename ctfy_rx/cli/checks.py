@@ -33,7 +33,7 @@ from ctfy_rx.cli.verdicts import (
 )
 from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.connection.redaction import Secrets
-from ctfy_rx.connection.request import api_root, bare, resolve, without_token
+from ctfy_rx.connection.request import address_of, api_root, resolve, without_token
 from ctfy_rx.connection.rest import Root, ThreadRest
 from ctfy_rx.connection.steps import Answer, Get, Steps
 from ctfy_rx.errors import ConnectionTimedOut
@@ -120,7 +120,7 @@ class Examination:
         except Exception as error:  # noqa: BLE001 - httpx raises many kinds
             self._hopeless = "no connection can be made"
             return failed(f"no connection can be set up: {error}", _SET_UP)
-        address = bare(self._url)
+        address = address_of(self._url)
         if proxy := proxy_for(self._url):
             return ok(f"{address}, by way of the proxy {proxy} that the environment names")
         addresses = resolved(self._url.host, self._limits.answer)
@@ -138,7 +138,7 @@ class Examination:
     def _look_at_platform(self) -> Finding:
         if self._api is None:
             return skipped("the URL is not that of a platform")
-        address = f"{bare(self._api)}/health"
+        address = f"{address_of(self._api)}/health"
         self._hopeless = "the platform does not answer"
         self._asked_at = time.time()
         # Everybody may ask this, and nobody knows yet who answers: without the token.
@@ -252,7 +252,7 @@ class Examination:
             return rest.ask(steps)
         except Exception:
             if late.is_set():
-                said = f"{bare(root.url)} gave no whole answer within {self._limits.answer:g} s"
+                said = f"{address_of(root.url)} gave no whole answer within {self._limits.answer:g} s"
                 raise ConnectionTimedOut(said) from None
             raise
         finally:

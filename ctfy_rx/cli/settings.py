@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from ctfy_rx.connection.credentials import Logins, cleaned, why_not_sent
-from ctfy_rx.connection.request import api_root, bare, resolve
+from ctfy_rx.connection.request import address_of, api_root, resolve
 from ctfy_rx.errors import ConfigurationError
 
 __all__ = ["Target", "target"]
@@ -31,7 +31,7 @@ class Target:
     @property
     def address(self) -> str:
         """The URL as it may be shown."""
-        return bare(httpx.URL(self.url))
+        return address_of(httpx.URL(self.url))
 
     @property
     def is_platform(self) -> bool:

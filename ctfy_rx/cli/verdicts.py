@@ -9,7 +9,7 @@ import httpx
 
 from ctfy_rx.cli.findings import Finding, failed
 from ctfy_rx.cli.listening import Listening
-from ctfy_rx.connection.request import bare
+from ctfy_rx.connection.request import address_of
 from ctfy_rx.connection.steps import Answer
 from ctfy_rx.errors import (
     BadRedirect,
@@ -106,7 +106,7 @@ def no_platform(answer: Answer, address: str) -> Finding:
     status = answer.status_code
     kind = short(answer.headers.get("content-type", "").partition(";")[0], _LONGEST)
     if status in _REDIRECTS:
-        target = bare(httpx.URL(address).join(answer.headers.get("location", "")))
+        target = address_of(httpx.URL(address).join(answer.headers.get("location", "")))
         return failed(
             f"{address} redirects to {target}", "write the URL that it redirects to, up to its host"
         )

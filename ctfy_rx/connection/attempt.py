@@ -47,7 +47,7 @@ class Attempt:
 
     @cached_property
     def _located(self) -> tuple[EventRequest, str | None]:
-        return self.wanted.at(resolve(self.url, self.path, str(self.client.base_url)), self.client)
+        return self.wanted.located(resolve(self.url, self.path, str(self.client.base_url)), self.client)
 
     def authorize(self) -> None:
         """Have the client send the token, to its own origin alone; it is asked for, unless `root` has done

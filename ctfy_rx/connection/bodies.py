@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from ctfy_rx.connection.content_coding import Content
-from ctfy_rx.connection.request import bare
+from ctfy_rx.connection.request import address_of
 from ctfy_rx.errors import ConnectionFailed, ConnectionTimedOut
 
 __all__ = [
@@ -106,7 +106,7 @@ def is_gone(response: Any) -> bool:
 def refuse_compressed(response: Any) -> None:
     """Raise `ConnectionFailed` for a coded body: not asked for, and httpx decompresses without a bound."""
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise ConnectionFailed(f"{bare(httpx.URL(str(response.request.url)))} sent a compressed answer")
+        raise ConnectionFailed(f"{address_of(httpx.URL(str(response.request.url)))} sent a compressed answer")
 
 
 def too_slow(address: str) -> ConnectionTimedOut:

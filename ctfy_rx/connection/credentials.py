@@ -17,7 +17,6 @@ import inspect
 import logging
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import Any, Literal, cast
 import httpx
 
 from ctfy_rx.connection.client_maker import ClientFactory
-from ctfy_rx.connection.request import bare, origin, resolve
+from ctfy_rx.connection.request import address_of, origin, resolve
 from ctfy_rx.errors import ConfigurationError
 
 __all__ = [
@@ -145,9 +144,10 @@ def why_not_sent(url: httpx.URL, env: Mapping[str, str] = os.environ) -> str:
     platform = env.get(_PLATFORM, "")
     if not env.get(_TOKEN) or (platform and _origin(platform) == origin(url)):
         return ""
+    unsent = f"CTFY_TOKEN is not sent to {address_of(url)}"
     if not platform:
-        return f"CTFY_TOKEN is not sent to {bare(url)}: set CTFY_PLATFORM_URL, to say whose token it is"
-    return f"CTFY_TOKEN is not sent to {bare(url)}: it is for {_shown(platform)}, as CTFY_PLATFORM_URL says"
+        return f"{unsent}: set CTFY_PLATFORM_URL, to say whose token it is"
+    return f"{unsent}: it is for {_shown(platform)}, as CTFY_PLATFORM_URL says"
 
 
 def _found(url: httpx.URL) -> str | None:
@@ -162,7 +162,7 @@ def _platform() -> str:
 
 def _shown(url: str) -> str:
     try:
-        return bare(httpx.URL(url))
+        return address_of(httpx.URL(url))
     except httpx.InvalidURL:
         return "an address that cannot be read"
 
@@ -204,6 +204,8 @@ class Logins:
 def saved_logins(env: Mapping[str, str]) -> Logins:
     """What the platform's own command line saved, in ``$CTFY_CONFIG_HOME``, ``$XDG_CONFIG_HOME/ctfy`` or
     ``~/.config/ctfy``. A file that cannot be read is a `problem`, not an error."""
+    import tomllib  # noqa: PLC0415 - for the command line alone
+
     folder = _config_folder(env)
     try:
         saved = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ import httpx
 from ctfy_rx.connection.answers import BODY_BYTES, refusal, refused_tunnel, shown
 from ctfy_rx.connection.either_httpx import kinds_of, request_of
 from ctfy_rx.connection.redaction import Secrets
-from ctfy_rx.connection.request import bare
+from ctfy_rx.connection.request import address_of
 from ctfy_rx.connection.route import DIRECT, Way
 from ctfy_rx.errors import (
     CertificateRejected,
@@ -45,7 +45,7 @@ def translated(
         return error
     response = _answer_in(error)
     if response is not None:
-        where = shown(secrets.hidden(bare(httpx.URL(str(response.url)))))
+        where = shown(secrets.hidden(address_of(httpx.URL(str(response.url)))))
         return refusal(response, _read_of(response), address=where, secrets=secrets, now=clock())
     detail = shown(secrets.hidden(str(error))).rstrip(".") or type(error).__name__
     kind = ConnectionFailed if was_open else ConfigurationError
@@ -144,4 +144,4 @@ def _read_of(response: Any) -> bytes:
 def _asked_by(error: Exception, address: str, secrets: Secrets) -> str:
     """The address of the request that failed: an app's own, perhaps, or that of a redirect."""
     request = request_of(error)
-    return address if request is None else secrets.hidden(bare(httpx.URL(str(request.url))))
+    return address if request is None else secrets.hidden(address_of(httpx.URL(str(request.url))))

@@ -23,7 +23,7 @@ from ctfy_rx.connection.either_httpx import is_asynchronous, is_client
 from ctfy_rx.connection.loop_driver import LoopDriver
 from ctfy_rx.connection.options import Params, check, encoded_headers, query, refuse_unknown
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
-from ctfy_rx.connection.request import EventRequest, api_root, bare, encoded_json, resolve
+from ctfy_rx.connection.request import EventRequest, address_of, api_root, encoded_json, resolve
 from ctfy_rx.connection.thread_driver import ThreadDriver
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import Session
@@ -182,7 +182,7 @@ class Frames(Observable[Frame]):
     def address(self) -> str:
         """The URL as it may be shown."""
         if self._url:
-            return bare(httpx.URL(self._url))
+            return address_of(httpx.URL(self._url))
         return (self._path or "").partition("?")[0] or "the client's base URL"
 
     @property

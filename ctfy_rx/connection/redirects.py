@@ -16,7 +16,7 @@ from ctfy_rx.connection.request import (
     LAST_PORT,
     SCHEMES,
     EventRequest,
-    bare,
+    address_of,
     is_home,
     origin,
     without_token,
@@ -71,7 +71,7 @@ def _tell(wanted: EventRequest, target: httpx.URL, secrets: Secrets) -> None:
     where = str(origin(target))
     if where not in wanted.told:
         wanted.told.add(where)
-        shown = secrets.hidden(bare(target))
+        shown = secrets.hidden(address_of(target))
         _log.warning("%s redirects to %s: no credentials go there", wanted.address, shown)
 
 
@@ -97,8 +97,9 @@ def redirect_target(response: Any, secrets: Secrets) -> httpx.URL | None:
     except (httpx.InvalidURL, ValueError):
         target = None
     if target is None or target.scheme not in SCHEMES or (target.port or 0) > LAST_PORT:
+        address = secrets.hidden(address_of(url))
         raise BadRedirect(
-            f"{secrets.hidden(bare(url))} redirects (status {response.status_code}) to no usable address: "
+            f"{address} redirects (status {response.status_code}) to no usable address: "
             "check the URL and the proxy",
             status=response.status_code,
         )

@@ -22,8 +22,8 @@ __all__ = [
     "LAST_PORT",
     "SCHEMES",
     "EventRequest",
+    "address_of",
     "api_root",
-    "bare",
     "encoded_json",
     "is_home",
     "origin",
@@ -61,7 +61,7 @@ def is_home(url: httpx.URL, home: httpx.URL) -> bool:
     return origin(home) == ("http", home.host, _HTTP) and origin(url) == ("https", home.host, _HTTPS)
 
 
-def bare(url: httpx.URL) -> str:
+def address_of(url: httpx.URL) -> str:
     """Scheme, host, port and path: what may be shown of a URL."""
     return str(url.copy_with(userinfo=b"", query=None, fragment=None)) if url.host else url.path
 
@@ -149,9 +149,9 @@ class EventRequest:
     @property
     def address(self) -> str:
         """The URL as it may be shown."""
-        return bare(self.url)
+        return address_of(self.url)
 
-    def at(self, url: httpx.URL, client: Any) -> tuple[EventRequest, str | None]:
+    def located(self, url: httpx.URL, client: Any) -> tuple[EventRequest, str | None]:
         """This request for `url`, which then holds all parameters and no credentials, and the token that was
         among them."""
         params, auth = self.params, self.auth

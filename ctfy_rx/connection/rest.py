@@ -17,7 +17,7 @@ from ctfy_rx.connection.clients import Lifeline, LoopSockets, Trace, add_bearer
 from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.redaction import Secrets, redact_logs
 from ctfy_rx.connection.redirects import REDIRECTS
-from ctfy_rx.connection.request import bare, is_home, user_agent
+from ctfy_rx.connection.request import address_of, is_home, user_agent
 from ctfy_rx.connection.route import Route
 from ctfy_rx.connection.steps import Answer, Drive, Get, Steps
 
@@ -80,13 +80,13 @@ class _Rest:
         return True
 
     def _answer(self, response: Any, body: bytes) -> Answer:
-        address = bare(httpx.URL(str(response.request.url)))
+        address = address_of(httpx.URL(str(response.request.url)))
         way = self._route.way(response.request.url)
         return Answer(response.status_code, response.headers, body, address, self._secrets, way)
 
     def _translated(self, error: Exception) -> Exception:
         way = self._route.way(self._root.url)
-        return translated(error, address=bare(self._root.url), secrets=self._secrets, way=way)
+        return translated(error, address=address_of(self._root.url), secrets=self._secrets, way=way)
 
 
 class ThreadRest(_Rest):
@@ -138,7 +138,7 @@ class ThreadRest(_Rest):
                 response = answer_behind(error)
             with closing(response):
                 self._lifeline.hold(response.extensions.get("network_stream"))
-                body = WholeBody(bare(self._root.url))
+                body = WholeBody(address_of(self._root.url))
                 refuse_compressed(response)
                 for piece in () if is_gone(response) else response.iter_bytes():
                     body.add(piece)
@@ -216,7 +216,7 @@ class LoopRest(_Rest):
                 except Exception as error:  # noqa: BLE001 - as above
                     response = answer_behind(error)
                 async with aclosing(response):
-                    body = WholeBody(bare(self._root.url))
+                    body = WholeBody(address_of(self._root.url))
                     refuse_compressed(response)
                     if not is_gone(response):
                         async with aclosing(response.aiter_bytes()) as pieces:
@@ -224,7 +224,7 @@ class LoopRest(_Rest):
                                 body.add(piece)
             return self._answer(response, body.bytes())
         except TimeoutError:
-            failure = too_slow(bare(self._root.url))
+            failure = too_slow(address_of(self._root.url))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer that did not come
             failure = self._translated(error)
         raise failure  # as above

@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import linecache
 import os
-import sysconfig
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
@@ -39,12 +39,17 @@ def _folder(path: str | Path) -> str:
 
 _RX = Path(reactivex.__file__).parent
 _LIBRARY = (_folder(Path(__file__).parents[1]), _folder(_RX))
-_INSTALLED = (
-    *(_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    "<frozen ",
-)
 _OBSERVERS = (_folder(_RX / "observer"), _folder(_RX / "subject"))
 _LONGEST = 300
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    """Where what was installed lies: Python's own library, and packages."""
+    import sysconfig  # noqa: PLC0415 - a millisecond of each import of ours, for what is seldom asked
+
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return (*(_folder(sysconfig.get_path(name)) for name in names), "<frozen ")
 
 
 class Place(NamedTuple):
@@ -76,7 +81,7 @@ def raised_at(error: BaseException) -> Place | None:
     Of a program that is installed as a package it is the line at which that was entered.
     """
     others = [each for each in _frames(error.__traceback__) if not _is_of(each[0], _LIBRARY)]
-    own = [each for each in others if not _is_of(each[0], _INSTALLED)]
+    own = [each for each in others if not _is_of(each[0], _installed())]
     found = own[-1:] or others[:1]
     return Place.of(*found[0]) if found else None
 
@@ -87,7 +92,7 @@ def calling_place() -> Place | None:
     for frame in frames_above(inspect.currentframe()):
         if not _is_of(frame, _LIBRARY):
             found = found or frame
-            if not _is_of(frame, _INSTALLED):
+            if not _is_of(frame, _installed()):
                 return Place.of(frame, frame.f_lineno)
     return None if found is None else Place.of(found, found.f_lineno)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = ["did_you_mean"]
 
@@ -17,6 +16,8 @@ def did_you_mean(name: str, known: Iterable[str], *, likeness: float = _LIKENESS
     >>> did_you_mean("flag_corect", ["flag_correct", "flag_wrong"]), did_you_mean("box", ["flag_wrong"])
     ("did you mean 'flag_correct'?", '')
     """
+    from difflib import get_close_matches  # noqa: PLC0415 - for slips alone
+
     return "".join(
         f"did you mean {close!r}?" for close in get_close_matches(name, list(known), n=1, cutoff=likeness)
     )
