@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 from reactivex import abc
-from reactivex.disposable import SerialDisposable, SingleAssignmentDisposable
 
 from ctfy_rx.delivery.culprit import calling_place
 from ctfy_rx.delivery.interests import NOBODY, Member, Members, Routes, Wants, all_alike
@@ -17,7 +16,6 @@ from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import End, end, report
 from ctfy_rx.text.printable import short
 from ctfy_rx.threads.loops import running_loop
-from ctfy_rx.threads.process import this_process
 from ctfy_rx.threads.turns import InTurn
 
 __all__ = ["SLOW", "Hub", "complete"]
@@ -57,12 +55,6 @@ class Hub(Generic[T]):
         self.members: Members[T] = ()
         self._routes = NOBODY
         self._key = key
-        self.connection = SingleAssignmentDisposable()
-        self.lingering = SerialDisposable()
-        self.scheduler: abc.SchedulerBase | None = None  # of the first subscriber that has one
-        self.holds = 0
-        self._opened = False
-        self._process = this_process()
         self._discarded = False
         self._clock = clock
         self._times_each = False
@@ -82,26 +74,6 @@ class Hub(Generic[T]):
     def wants(self, key: Hashable) -> bool:
         """Whether anybody wants the items of `key`."""
         return bool(self._routes[key])
-
-    def bring(self, scheduler: abc.SchedulerBase | None) -> None:
-        """A subscriber brings its `scheduler`. Whoever comes after the opening takes it away again."""
-        if not self._opened:
-            self.scheduler = self.scheduler or scheduler
-
-    def must_open(self) -> bool:
-        """True once."""
-        opened, self._opened = self._opened, True
-        self._process = self._process if opened else this_process()
-        return not opened
-
-    @property
-    def is_of_the_parent(self) -> bool:
-        """Whether it was open when this process was forked. One that was not opens here."""
-        return self._opened and self._process is not this_process()
-
-    def is_idle(self) -> bool:
-        """Nobody listens, nobody holds it open."""
-        return not self.members and not self.holds
 
     def on_next(self, item: T) -> None:
         """Give `item` to each subscriber; one that raises is reported, and hurts no other."""

@@ -1,18 +1,18 @@
 """`share`: one connection for any number of subscribers.
 
 reactivex's own `share` counts without a lock: who subscribes while the last dispose is still closing the
-source is never served. Here every set of subscribers, a `Hub`, has one connection of its own, and what is
-decided is decided under a lock: a hub that has closed is never joined, the next subscriber begins a new one.
+source is never served. Here every opening has subscribers of its own, a `Hub`, and what is decided is
+decided under a lock: an opening that has closed is never joined, the next subscriber begins a new one.
 Connecting, disposing and delivering happen outside that lock, so that a callback may do any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from reactivex import Observable, abc
-from reactivex.disposable import Disposable
+from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentDisposable
 from reactivex.scheduler import TimeoutScheduler
 
 from ctfy_rx.delivery.composed import Guarded
@@ -21,7 +21,7 @@ from ctfy_rx.delivery.interests import Wants, all_alike
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import End
 from ctfy_rx.errors import LoopClosed, StreamClosed
-from ctfy_rx.threads.process import OPENED_BEFORE_FORK, OwnLock
+from ctfy_rx.threads.process import OPENED_BEFORE_FORK, OwnLock, this_process
 
 __all__ = ["Choice", "Shared", "share"]
 
@@ -60,6 +60,40 @@ def share(
     return apply
 
 
+class _Opening(Generic[T]):
+    """One opening of the source: who gets its items, who holds it open, and what closes it."""
+
+    def __init__(self, hub: Hub[T]) -> None:
+        self.hub = hub
+        self.connection = SingleAssignmentDisposable()
+        self.lingering = SerialDisposable()
+        self.scheduler: abc.SchedulerBase | None = None  # of the first subscriber that has one
+        self.holds = 0
+        self._opened = False
+        self._process = this_process()
+
+    def bring(self, scheduler: abc.SchedulerBase | None) -> None:
+        """A subscriber brings its `scheduler`. Whoever comes after the opening takes it away again."""
+        if not self._opened:
+            self.scheduler = self.scheduler or scheduler
+
+    def must_open(self) -> bool:
+        """True once."""
+        opened, self._opened = self._opened, True
+        self._process = self._process if opened else this_process()
+        return not opened
+
+    @property
+    def is_of_the_parent(self) -> bool:
+        """Whether it was open when this process was forked. One that was not opens here."""
+        return self._opened and self._process is not this_process()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody listens, nobody holds it open."""
+        return not self.hub.members and not self.holds
+
+
 class Shared(Guarded[T]):
     """What `share` returns: besides, it can be held open without subscribers, and closed while there are
     some."""
@@ -84,7 +118,7 @@ class Shared(Guarded[T]):
         self._scheduler = scheduler
         self._autoconnect = autoconnect
         self._state = OwnLock()  # reentrant: a garbage collection inside may dispose a forgotten iterator
-        self._hub: Hub[T] | None = None
+        self._opening: _Opening[T] | None = None
         self._former: Hub[T] = Hub()  # an item of it may be in delivery still
 
     def _subscribe_core(
@@ -98,8 +132,8 @@ class Shared(Guarded[T]):
 
     def wants(self, key: Hashable) -> bool:
         """Whether anybody who is subscribed wants the items of `key`."""
-        hub = self._hub
-        return hub is not None and hub.wants(key)
+        opening = self._opening
+        return opening is not None and opening.hub.wants(key)
 
     def serve(
         self,
@@ -112,128 +146,130 @@ class Shared(Guarded[T]):
         if self.is_of_the_parent:
             raise StreamClosed(OPENED_BEFORE_FORK)
         with self._state:
-            hub = self._join(observer, wants)
-            hub.lingering.disposable = Disposable()
-            hub.bring(scheduler)
-            opens = self._autoconnect and hub.must_open()
+            opening = self._join(observer, wants)
+            opening.lingering.disposable = Disposable()
+            opening.bring(scheduler)
+            opens = self._autoconnect and opening.must_open()
         if opens:
-            self._open(hub)
-        return Disposable(lambda: self._leave(hub, observer))
+            self._open(opening)
+        return Disposable(lambda: self._leave(opening, observer))
 
     def connect(self, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
         """Open the source, and keep it open until the returned disposable is disposed. Raises as `serve`."""
         if self.is_of_the_parent:
             raise StreamClosed(OPENED_BEFORE_FORK)
         with self._state:
-            hub = self._current_hub()
-            hub.holds += 1
-            hub.bring(scheduler)
-            opens = hub.must_open()
+            opening = self._current()
+            opening.holds += 1
+            opening.bring(scheduler)
+            opens = opening.must_open()
         if opens:
-            self._open(hub)
-        return Disposable(lambda: self._release(hub))
+            self._open(opening)
+        return Disposable(lambda: self._release(opening))
 
     @property
     def is_of_the_parent(self) -> bool:
         """Whether this process is a child, forked from the one that holds the source open."""
-        hub = self._hub
-        return hub is not None and hub.is_of_the_parent
+        opening = self._opening
+        return opening is not None and opening.is_of_the_parent
 
     def leave_if_idle(self) -> None:
         """Close the source now, if it only lingers."""
-        hub = self._hub
-        if hub is not None:
-            self._close_if_idle(hub)
+        opening = self._opening
+        if opening is not None:
+            self._close_if_idle(opening)
 
     def close(self, tell: End = complete, *, then: Callable[[], None] = lambda: None) -> None:
         """Close the source; everybody who is subscribed is told, after the item in delivery, that it
         completes, and then `then` is called."""
         with self._state:
-            former, hub, self._hub = self._former, self._hub, None
+            former, opening, self._opening = self._former, self._opening, None
         former.discard()
 
         def after_the_former() -> None:
             former.finish(tell, then=then)
 
-        if hub is None:
+        if opening is None:
             after_the_former()
             return
-        hub.lingering.dispose()
-        hub.connection.dispose()
-        hub.discard()
-        hub.finish(tell, then=after_the_former)
+        opening.lingering.dispose()
+        opening.connection.dispose()
+        opening.hub.discard()
+        opening.hub.finish(tell, then=after_the_former)
 
-    def _join(self, observer: abc.ObserverBase[T], wants: Wants | None) -> Hub[T]:
+    def _join(self, observer: abc.ObserverBase[T], wants: Wants | None) -> _Opening[T]:
         while True:
-            hub = self._current_hub()
-            hub.add(observer, wants)
+            opening = self._current()
+            opening.hub.add(observer, wants)
             # Not so if a garbage collection in between let a forgotten iterator, the last subscriber, leave.
-            if self._hub is hub:
-                return hub
+            if self._opening is opening:
+                return opening
 
-    def _current_hub(self) -> Hub[T]:
-        if self._hub is None:
-            self._hub = Hub(self._receipts, self._key)
-        return self._hub
+    def _current(self) -> _Opening[T]:
+        if self._opening is None:
+            self._opening = _Opening(Hub(self._receipts, self._key))
+        return self._opening
 
-    def _open(self, hub: Hub[T]) -> None:
+    def _open(self, opening: _Opening[T]) -> None:
+        hub = opening.hub
+
         def on_error(error: Exception) -> None:
-            self._end(hub, lambda observer: observer.on_error(error))
+            self._end(opening, lambda observer: observer.on_error(error))
 
         def on_completed() -> None:
-            self._end(hub, complete)
+            self._end(opening, complete)
 
         try:
             on_next = hub.on_batch if self._batches else hub.on_next
-            hub.connection.disposable = self._source.subscribe(
-                on_next, on_error, on_completed, scheduler=hub.scheduler
+            opening.connection.disposable = self._source.subscribe(
+                on_next, on_error, on_completed, scheduler=opening.scheduler
             )
         except BaseException:  # an interrupt, say: nobody must join, or wait for, what never opened
-            self._end(hub, complete)
+            self._end(opening, complete)
             raise
 
-    def _end(self, hub: Hub[T], end: Callable[[abc.ObserverBase[T]], None]) -> None:
+    def _end(self, opening: _Opening[T], end: Callable[[abc.ObserverBase[T]], None]) -> None:
         with self._state:
-            if self._hub is hub:
-                self._hub, self._former = None, hub
-        hub.lingering.dispose()
-        hub.finish(end)
+            if self._opening is opening:
+                self._opening, self._former = None, opening.hub
+        opening.lingering.dispose()
+        opening.hub.finish(end)
 
-    def _leave(self, hub: Hub[T], observer: abc.ObserverBase[T]) -> None:
-        if hub.is_of_the_parent:
+    def _leave(self, opening: _Opening[T], observer: abc.ObserverBase[T]) -> None:
+        if opening.is_of_the_parent:
             return
         with self._state:
-            hub.remove(observer)
-            lingers = self._linger > 0 and hub.is_idle() and self._hub is hub
+            opening.hub.remove(observer)
+            lingers = self._linger > 0 and opening.is_idle and self._opening is opening
         if lingers:
-            self._close_later(hub)
+            self._close_later(opening)
         else:
-            self._close_if_idle(hub)
+            self._close_if_idle(opening)
 
-    def _close_later(self, hub: Hub[T]) -> None:
+    def _close_later(self, opening: _Opening[T]) -> None:
         def close(*_: object) -> None:
-            self._close_if_idle(hub)
+            self._close_if_idle(opening)
 
         threads = TimeoutScheduler.singleton()
-        timer = self._scheduler or hub.scheduler or threads
+        timer = self._scheduler or opening.scheduler or threads
         try:
-            hub.lingering.disposable = timer.schedule_relative(self._linger, close)
+            opening.lingering.disposable = timer.schedule_relative(self._linger, close)
         except LoopClosed:  # that of whoever came first; it did not read, or the hub would be no more
-            hub.lingering.disposable = threads.schedule_relative(self._linger, close)
+            opening.lingering.disposable = threads.schedule_relative(self._linger, close)
 
-    def _release(self, hub: Hub[T]) -> None:
-        if hub.is_of_the_parent:
+    def _release(self, opening: _Opening[T]) -> None:
+        if opening.is_of_the_parent:
             return
         with self._state:
-            hub.holds -= 1
-        self._close_if_idle(hub)
+            opening.holds -= 1
+        self._close_if_idle(opening)
 
-    def _close_if_idle(self, hub: Hub[T]) -> None:
+    def _close_if_idle(self, opening: _Opening[T]) -> None:
         with self._state:
-            if self._hub is not hub or not hub.is_idle():
+            if self._opening is not opening or not opening.is_idle:
                 return
-            self._hub = None
-        hub.connection.dispose()
+            self._opening = None
+        opening.connection.dispose()
 
 
 class Choice(Observable[T]):

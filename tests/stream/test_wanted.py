@@ -173,7 +173,7 @@ def test_names_that_a_server_invents_without_end_are_not_remembered_without_end(
         tell(p, *(f"invented_{number}" for number in range(3000)))
         until(lambda: stream.stats.events == 3000)
         assert len(heard) == 111
-        assert len(stream._pipeline.events._hub._routes) <= 1024
+        assert len(stream._pipeline.events._opening.hub._routes) <= 1024
 
 
 def test_a_closed_stream_refuses_subscribers_by_name(p: Platform):
