@@ -5,6 +5,7 @@
     app.py        all of it                           program.py      what the commands share
     commands/     the commands, a module each         options.py      their options
     retelling.py  what repeats, what was the first    values.py       what the texts of options mean
+    reached.py    whether anybody answered
     settings.py   which platform, which token         filters.py      what ``--filter`` means
     watching.py   the stream to the screen            demo_contest.py the demo platform, watched or served
     relaying.py   the stream to NATS, served again    recordings.py   events into a file, and out of it

@@ -14,6 +14,7 @@ from rich.text import Text
 from typing_extensions import override
 
 from ctfy_rx import EventStream, Open, Recording, Status, events, replay
+from ctfy_rx.cli.reached import Reached
 from ctfy_rx.cli.render import as_status
 from ctfy_rx.cli.screen import Screen
 from ctfy_rx.cli.settings import Target
@@ -54,6 +55,8 @@ def record(target: Target, take: Take, screen: Screen) -> None:
     Raises what the stream and the recording fail with.
     """
     stream = events(target.url, token=target.token or "", since=take.since, log=take.log)
+    reached = Reached()
+    stream.status.subscribe(reached.note)
     with _logging_to(screen), stream:
         recording = stream.record(take.file, fsync=take.fsync)
         if recording.events_before:
@@ -66,6 +69,7 @@ def record(target: Target, take: Take, screen: Screen) -> None:
                 _wait(recording, take.seconds, screen)
         finally:
             screen.say(f"{recording.events:,} events were recorded into {take.file}")
+    reached.check(take.seconds)
 
 
 def _wait(recording: Recording, seconds: float | None, screen: Screen) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from rich.text import Text
 
 from ctfy_rx import Scoreboard, Standing, events, to_iter
+from ctfy_rx.cli.reached import Reached
 from ctfy_rx.cli.screen import Screen, when_nobody_reads
 from ctfy_rx.cli.settings import Target
 from ctfy_rx.text.printable import json_safe, plain, short
@@ -38,6 +39,8 @@ def show_boards(target: Target, wanted: Board, screen: Screen) -> None:
     """
     token = "" if wanted.public else target.token or ""
     stream = events(target.url, token=token, competition=wanted.competition, anonymous_ok=True)
+    reached, shown = Reached(), False
+    stream.status.subscribe(reached.note)
     timer = threading.Timer(wanted.seconds or 0.0, stream.close)
     timer.daemon = True
     with stream:
@@ -53,10 +56,13 @@ def show_boards(target: Target, wanted: Board, screen: Screen) -> None:
                 )
                 if not wanted.follow:
                     return
+                shown = True
         except BrokenPipeError:
             return
         finally:
             timer.cancel()
+    if not shown:
+        reached.check(wanted.seconds)
 
 
 def table(board: Scoreboard, top: int, zone: tzinfo | None = None) -> Text:

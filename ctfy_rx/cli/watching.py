@@ -17,19 +17,17 @@ from rich.text import Text
 
 from ctfy_rx import (
     Closed,
-    ConnectionFailed,
     Dropped,
     Event,
     EventStream,
-    Open,
     Status,
     StreamClosed,
-    Waiting,
     events,
     to_iter,
 )
 from ctfy_rx.cli.actions import Action, Maker
 from ctfy_rx.cli.filters import Selection, with_titles
+from ctfy_rx.cli.reached import Reached
 from ctfy_rx.cli.render import as_json, as_status, as_text
 from ctfy_rx.cli.retelling import Retelling
 from ctfy_rx.cli.screen import Screen, is_terminal, when_nobody_reads
@@ -160,7 +158,7 @@ def _show(
 ) -> None:
     """One queue for events and status keeps them in order, and the thread that reads the socket from
     printing. What is in it when it is `over` is still shown."""
-    shown, reached = 0, _Reached()
+    shown, reached = 0, Reached()
     chosen = view.of(stream, titles=not waits)
     drops = Subject[Status]()
     news: reactivex.Observable[Any] = reactivex.merge(stream.status, drops, chosen)
@@ -185,25 +183,3 @@ def _show(
         if shown == view.count:
             return
     reached.check(view.seconds)
-
-
-class _Reached:
-    """Whether a stream was ever connected, and if not, why."""
-
-    def __init__(self) -> None:
-        self._is = False
-        self._reason = "no answer came"
-
-    def note(self, status: Status) -> None:
-        match status:
-            case Open():
-                self._is = True
-            case Waiting(cause=Exception() as cause):
-                self._reason = str(cause)
-            case _:
-                pass
-
-    def check(self, seconds: float | None) -> None:
-        """Raise `ConnectionFailed` if it was not, within that time."""
-        if not self._is and seconds is not None:
-            raise ConnectionFailed(f"never connected in {seconds:g} s: {self._reason}")

@@ -12,6 +12,7 @@ import ctfy_rx
 from ctfy_rx.demo.running import Platform
 
 from ..support.command import finished, running
+from ..support.ports import own_port
 
 
 @pytest.fixture
@@ -111,3 +112,16 @@ def test_another_file_fails_in_one_sentence(bare: dict[str, str], tmp_path: Path
     done = finished("replay", str(tmp_path / "notes.txt"), env=bare)
     assert done.returncode == 1
     assert "notes.txt is no recording of ctfy_rx: its first line is no header" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["record", "day1.jsonl"], ["scoreboard", "--competition", "a", "--follow"]]
+)
+def test_for_fails_with_the_last_reason_where_nothing_answers(
+    words: list[str], bare: dict[str, str], tmp_path: Path
+):
+    words = [str(tmp_path / word) if word.endswith(".jsonl") else word for word in words]
+    url = f"http://127.0.0.1:{own_port()}"
+    done = finished(*words, "--platform-url", url, "--for", "2", env=bare)
+    assert done.returncode == 1
+    assert "never connected in 2 s: could not connect to http://127.0.0.1:" in done.stderr

@@ -139,10 +139,10 @@ def test_for_ends_after_that_time(admin: dict[str, str]):
 
 
 def test_for_fails_with_the_last_reason_where_nothing_answers(bare: dict[str, str]):
-    answer = finished("watch", "--platform-url", f"http://127.0.0.1:{own_port()}", "--for", "0.5", env=bare)
+    answer = finished("watch", "--platform-url", f"http://127.0.0.1:{own_port()}", "--for", "2", env=bare)
     assert answer.returncode == 1
     assert "reconnecting in" in answer.stderr
-    assert "never connected in 0.5 s: could not connect to http://127.0.0.1:" in answer.stderr
+    assert "never connected in 2 s: could not connect to http://127.0.0.1:" in answer.stderr
 
 
 def test_for_fails_where_a_server_accepts_and_says_nothing(bare: dict[str, str]):
