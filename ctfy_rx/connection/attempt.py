@@ -14,6 +14,7 @@ from ctfy_rx.connection.joined_reads import join_chunks
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
 from ctfy_rx.connection.request import EventRequest, api_root, resolve
 from ctfy_rx.connection.rest import Root
+from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.reconnect import UNASKED, Session, Unasked
 
 __all__ = ["Attempt", "told_by"]
@@ -95,6 +96,10 @@ def told_by(ask: Callable[[], T], *, address: str, secrets: Secrets) -> T:
     worth another attempt, or not, as if we had met it."""
     try:
         return ask()
+    except UnicodeError as error:  # of a file that it reads, say; a resolver has the same kind
+        raise ConfigurationError(
+            f"token= or client_factory= met a text that cannot be read: {error}"
+        ) from None
     except Exception as error:
         failure = translated(error, address=address, secrets=secrets)
         if failure is error:

@@ -25,7 +25,7 @@ from typing import Any, Literal, cast
 import httpx
 
 from ctfy_rx.connection.client_maker import ClientFactory
-from ctfy_rx.connection.request import address_of, origin, resolve
+from ctfy_rx.connection.request import address_of, origin, resolve, without_token
 from ctfy_rx.errors import ConfigurationError
 
 __all__ = [
@@ -105,7 +105,8 @@ def url_and_token(url: str | None, path: str | None, token: Token) -> tuple[str,
             "or set CTFY_PLATFORM_URL"
         )
     if token is None:
-        return chosen, _found(resolve(chosen, path, ""))
+        address, written = without_token(resolve(chosen, path, ""))
+        return chosen, None if written else _found(address)
     return chosen, cleaned(token) if isinstance(token, str) else token
 
 
@@ -120,6 +121,7 @@ def with_environment(client_factory: ClientFactory, token: Token) -> tuple[Clien
         if base is not None and not str(base) and _platform():
             client.base_url = _platform()
         at = None if base is None else httpx.URL(str(client.base_url))
+        at = None if at is None or without_token(at)[1] else at
         return client
 
     def token_there() -> str | None:

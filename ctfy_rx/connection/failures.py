@@ -128,7 +128,7 @@ def _answer_in(error: Exception) -> Any:
     """The response that an error of httpx, requests or urllib carries; None without one."""
     if isinstance(error, urllib.error.HTTPError):
         request = httpx.Request("GET", error.url)
-        return httpx.Response(error.code, headers=list(error.headers.items()), request=request)
+        return httpx.Response(error.code, headers=list((error.headers or {}).items()), request=request)
     response = getattr(error, "response", None)
     return response if isinstance(getattr(response, "status_code", None), int) else None
 

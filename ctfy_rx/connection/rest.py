@@ -20,6 +20,7 @@ from ctfy_rx.connection.redirects import REDIRECTS
 from ctfy_rx.connection.request import address_of, is_home, user_agent
 from ctfy_rx.connection.route import Route
 from ctfy_rx.connection.steps import Answer, Drive, Get, Steps
+from ctfy_rx.errors import ConnectionFailed
 
 __all__ = ["LoopRest", "Root", "ThreadRest"]
 
@@ -52,7 +53,13 @@ class _Rest:
         self._client = client
         self._root = root
         self._secrets = root.secrets
+        self._closes = False
         self._route = Route()  # of all, for they go to one origin
+
+    def _refuse_if_closed(self) -> None:
+        if self._closes:
+            address = address_of(self._root.url)
+            raise ConnectionFailed(f"{address} is asked by another client meanwhile")
 
     def _request(self, get: Get) -> Any:
         url = self._root.url.copy_with(path=self._root.url.path.rstrip("/") + get.path)
@@ -96,12 +103,12 @@ class ThreadRest(_Rest):
         super().__init__(client, root)
         self._lifeline = Lifeline()
         self._asking = threading.Lock()
-        self._closes = False
 
     def ask(self, steps: Steps[T]) -> T:
         """What `steps` returns. Raises `ConnectionFailed` and what `steps` raises."""
         try:
             with self._asking:
+                self._refuse_if_closed()
                 return _driven(steps, self._fetched)
         finally:
             if self._closes:
@@ -155,10 +162,10 @@ class LoopRest(_Rest):
         super().__init__(client, root)
         self._sockets = LoopSockets()
         self._asking = 0
-        self._closes = False
 
     async def ask(self, steps: Steps[T]) -> T:
         """As `ThreadRest.ask`."""
+        self._refuse_if_closed()
         self._asking += 1
         try:
             return await self._driven(steps)

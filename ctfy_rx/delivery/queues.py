@@ -65,7 +65,7 @@ class Queue(WaitingItems[T]):
         """Block until there is an item, or the end. Raises `ConfigurationError` on an event loop that would
         have to bring it."""
         while True:
-            items, end = self._items, self._end  # which comes after the items
+            end, items = self._end, self._items  # in this order: what comes before an end is seen with it
             try:
                 item = items.take()
             except IndexError:

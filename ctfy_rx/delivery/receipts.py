@@ -83,7 +83,8 @@ class Receipts:
 class Progress:
     """Up to which of the cursors that events came with, one after another, everybody is done.
 
-    What was discarded because the stream `is_closed` nobody is done with. `receipts` tell who has the event.
+    What fails while `nobody_is_left` to be done with it, since the last loop left it unread or the stream was
+    closed, holds the cursor back, until somebody else gets what comes. `receipts` tell who has the event.
 
     >>> receipts = Receipts()
     >>> progress = Progress(receipts)
@@ -92,23 +93,31 @@ class Progress:
     'a'
     """
 
-    def __init__(self, receipts: Receipts, is_closed: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, receipts: Receipts, nobody_is_left: Callable[[], bool] = lambda: False) -> None:
         self.cursor: str | None = None
         self._receipts = receipts
-        self._is_closed = is_closed
+        self._nobody_is_left = nobody_is_left
+        self._unread: deque[_Place] = deque()
         self._pending: deque[_Place] = deque()
         self._turns = Turns()  # a garbage collection inside may close a forgotten loop
 
     def deliver(self, cursor: str, give: Callable[[], None]) -> None:
         """Call `give`, which delivers the event of `cursor`."""
+        if self._unread and self._nobody_is_left():
+            give()
+            return
+        while self._unread:  # who comes now does not wait for what others have left
+            self._unread.popleft().is_passed = True
         place = _Place(cursor)
         self._pending.append(place)
         around = self._receipts.taken()
 
         def settled(well: bool) -> None:
-            if well or not self._is_closed():
+            if well or not self._nobody_is_left():
                 place.is_passed = True
                 self._turns.take(self._go_on)
+            else:
+                self._unread.append(place)
             if around is not None:
                 around.done(failed=not well)
 

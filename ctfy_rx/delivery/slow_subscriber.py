@@ -82,6 +82,9 @@ class Strand(Consumer, Generic[T]):
         if self._refuses:
             self._discard(kept)
             return
+        if self._end is not None:  # it has failed: what waits is delivered, and then that
+            _fail(kept)
+            return
         try:
             self._buffer.put(kept)
         except BufferOverflow as error:

@@ -69,6 +69,10 @@ class Overseer(Keeper):
         """What counts the drops of a slow consumer, and tells the status of them."""
         return Drops(lambda total: self._told.emit(Dropped(total)), self.counters.count_drop)
 
+    def nobody_is_left(self) -> bool:
+        """Whether the stream is closed, or nobody is subscribed to it."""
+        return self.closed or not self.subscribers.subscribed
+
     def failed_with(self, error: Exception) -> None:
         """The stream itself has failed, for all subscribers."""
         self._failures.append(error)

@@ -64,7 +64,7 @@ class Pipeline(Overseer):
         self.platform = platform  # where to ask, None for events from elsewhere
         self.of_platform = platform.of_platform if platform else None
         self.competition = competition  # the one contest that the stream is narrowed to
-        self._progress = Progress(self.receipts or Receipts(), lambda: self.closed)
+        self._progress = Progress(self.receipts or Receipts(), self.nobody_is_left)
         self.drive = Drive()  # of the opening that was the last
         self.cursor: Callable[[], str | None] = lambda: self._progress.cursor
         self.header: Callable[[], Header] = lambda: Header.now(name)

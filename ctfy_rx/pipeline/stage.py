@@ -79,7 +79,7 @@ class Stage:
             counters=counters,
         )
         buffer: Buffer[Event[Payload]] = Buffer(options.buffer, options.policy, owner.drops())
-        self._progress = Progress(owner.receipts or Receipts(), lambda: owner.closed)
+        self._progress = Progress(owner.receipts or Receipts(), owner.nobody_is_left)
         self._delivery = Delivery(observer, buffer, counters, tell, self._progress)
 
     @property
@@ -172,7 +172,6 @@ class Owner(Protocol):
     counters: Counters
     drive: Drive  # of the opening that begins
     receipts: Receipts | None
-    closed: bool
     cursor: Callable[[], str | None]
     identity: Callable[[], Identity | None]
 
@@ -182,6 +181,10 @@ class Owner(Protocol):
 
     def wants(self, name: str) -> bool:
         """Whether anybody wants events of that name."""
+        ...
+
+    def nobody_is_left(self) -> bool:
+        """Whether the stream is closed, or nobody is subscribed to it."""
         ...
 
 

@@ -37,6 +37,7 @@ class ThreadWorkers:
         self._doorbell = doorbell
         self._delivery = delivery
         self._rest: ThreadRest | None = None
+        self._asked: ThreadRest | None = None  # by the log reader
         self._stopped = False
         self._something_waits = Alarm()
         self._rung = Alarm()
@@ -76,8 +77,9 @@ class ThreadWorkers:
         """End it all; returns at once."""
         self._stopped = True
         self._delivery.stop()
-        if self._rest is not None:
-            self._rest.cut()
+        for rest in (self._rest, self._asked):  # which may be that of the connection before
+            if rest is not None:
+                rest.cut()
         for alarm in (self._something_waits, self._rung, self._given):
             alarm.set()
 
@@ -116,7 +118,8 @@ class ThreadWorkers:
             case Wait(seconds):
                 self._rung.wait(seconds)
             case Ask(steps) if self._rest is not None:
-                return self._rest.ask(steps)
+                self._asked = self._rest
+                return self._asked.ask(steps)
             case Give(events):
                 self._delivery.give(events, self._given.set)
                 self._given.wait()

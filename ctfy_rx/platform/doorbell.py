@@ -257,7 +257,7 @@ class Doorbell:
         self._failures += 1
         self._rung = True
         delay = self._backoff.delay(self._failures, retry_after=asked_by(error))
-        self._not_before = self._clock() + delay
+        self._not_before = max(self._not_before, self._clock() + delay)
         if self._ended:
             return
         self._tell(Late(delay, error))

@@ -6,7 +6,7 @@ import httpx
 from typing_extensions import Unpack
 
 from ctfy_rx.connection.client_maker import ClientFactory
-from ctfy_rx.connection.credentials import Token, url_and_token
+from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.connection.options import FramesOptions
 from ctfy_rx.platform.since import Moment, Since, check_moment, checked
@@ -54,6 +54,8 @@ def history(
     url = None if url is None else str(url)
     if client_factory is None or url:
         url, token = url_and_token(url, path, token)
+    elif callable(client_factory):
+        client_factory, token = with_environment(client_factory, token)
     source = frames(url, token=token, client_factory=client_factory, path=path, **options)
 
     stream = EventStream.over(logged(source, begins, until), name=f"history of {source.address}", cold=True)

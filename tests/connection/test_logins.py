@@ -113,3 +113,12 @@ def test_what_is_wrong_with_the_function_itself_is_raised_as_it_is() -> None:
         raise mistake
 
     assert Watched().watch(frames("http://h", client_factory=make), None).failure() is mistake
+
+
+def test_a_text_that_cannot_be_read_is_the_apps_own_and_final() -> None:
+    def token() -> str:
+        return b"pt_\xff".decode()
+
+    stream = ctfy_rx.events("http://127.0.0.1:9/sse", token=token)
+    with pytest.raises(ctfy_rx.ConfigurationError, match="a text that cannot be read: 'utf-8' codec"):
+        next(iter(stream))

@@ -80,6 +80,21 @@ def test_an_overflow_fails_the_subscription_after_what_waits():
     assert isinstance(slow.end, BufferOverflow)
 
 
+def test_after_an_overflow_nothing_more_is_taken_in_though_there_is_room_again():
+    slow, source = Slow(), Subject[int]()
+    slow.subscribe(source.pipe(op.buffered(2, "error")))
+    source.on_next(0)
+    assert slow.entered.acquire(timeout=PATIENCE)
+    for item in range(1, 4):
+        source.on_next(item)
+    slow.go.release()
+    assert slow.entered.acquire(timeout=PATIENCE)  # it has taken the next one, so there is room
+    source.on_next(4)
+    slow.finish()
+    assert slow.items == [0, 1, 2]
+    assert isinstance(slow.end, BufferOverflow)
+
+
 def test_block_has_the_source_wait_and_drops_nothing():
     slow = Slow()
     threading.Thread(target=slow.subscribe, args=[reactivex.range(50).pipe(op.buffered(2, "block"))]).start()

@@ -58,8 +58,7 @@ class House:
             counters=Counters(),
             clock=lambda: self.now,
             random=lambda: chance,
-            backoff=Backoff(random=lambda: 0.0),
-            **options,
+            **{"backoff": Backoff(random=lambda: 0.0)} | options,
         )
         self.effects = self.bell.read()
         self.effect: Any = None
@@ -430,3 +429,10 @@ def test_at_its_end_it_reads_once_more_what_rang():
     assert house.turn() == Give(house.effect.events)
     with pytest.raises(StopIteration):
         house.effects.send(None)
+
+
+def test_a_failing_log_is_not_read_without_a_floor_though_the_back_off_is_none():
+    house = House(backoff=Backoff(initial=0.0, maximum=0.0, random=lambda: 0.0))
+    house.open()
+    house.answers["/admin/activities"] = ConnectionFailed("lost")
+    assert house.waits() == pytest.approx(FLOOR)

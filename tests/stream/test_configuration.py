@@ -128,6 +128,20 @@ def test_a_token_may_travel_in_a_header(server: Server):
         ctfy_rx.events("http://ctf.example", token="pt_mine", token_in="cookie")  # type: ignore[arg-type]
 
 
+def test_a_token_in_the_url_wins_over_the_environments(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    monkeypatch.setenv("CTFY_TOKEN", "pt_env")
+    assert server.asked_url("http://ctf.example/sse?token=pt_url") == "http://ctf.example/sse?token=pt_url"
+
+
+def test_history_with_a_client_factory_goes_to_the_environments_platform(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
+    stream = ctfy_rx.history(client_factory=httpx.Client)
+    assert "the client's base URL" in repr(stream)
+    with pytest.raises(ctfy_rx.LogUnavailable):  # there is no token, and not: there is no URL
+        list(stream)
+
+
 def test_a_callers_token_wins_over_the_environments(server: Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CTFY_PLATFORM_URL", "http://ctf.example")
     monkeypatch.setenv("CTFY_TOKEN", "pt_env")

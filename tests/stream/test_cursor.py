@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from reactivex.subject import Subject
@@ -225,3 +226,40 @@ async def test_an_async_app_likewise(p: Platform):
         await anext(answers)
         assert stream.cursor == second.cursor
         assert first != second.cursor
+
+
+@pytest.mark.parametrize("leave", ["break", "raise"])
+def test_what_the_last_loop_leaves_unread_is_not_counted(p: Platform, leave: str):
+    """An app that goes on from it repeats the event that it was in, and misses none."""
+    for _ in range(10):
+        p.wrong(team=0, challenge=0)
+
+    def handled(since: str, there: int) -> tuple[list[int | None], str]:
+        ids: list[int | None] = []
+        with suppress(ValueError), ctfy_rx.events(p.url, token=p.admin_token, since=since) as stream:
+            for event in stream.wrong_answers():
+                ids.append(event.log_id)
+                until(lambda: stream.stats.events >= there)  # the others wait in the loop's buffer
+                if len(ids) == 3 and leave == "break":
+                    break
+                if len(ids) == 3:
+                    raise ValueError
+        return ids, stream.cursor or ""
+
+    first, cursor = handled("start", 10)
+    assert first == [1, 2, 3]
+    assert handled(cursor, 8)[0] == [3, 4, 5]
+
+
+def test_who_comes_after_a_loop_has_left_does_not_wait_for_what_it_left():
+    given = Given()
+    with given.stream.connect():
+        loop = to_iter(given.stream)
+        given.give(1, 2, 3)
+        next(loop)
+        loop.close()
+        given.give(4)
+        assert given.stream.cursor is None
+        given.stream.subscribe()
+        given.give(5)
+        assert given.stream.cursor == "5"
