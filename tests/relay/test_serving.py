@@ -16,6 +16,7 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.relay import NatsSource, PlatformSource, Server
 from ctfy_rx.relay.public import Pseudonyms
 
+from ..support.ports import own_port
 from ..support.waiting import PATIENCE, until
 from .test_from_nats import event, publish
 
@@ -100,8 +101,10 @@ def test_what_is_not_in_memory_any_more_comes_from_the_log(broker, serve, monkey
 
 def test_an_event_stream_of_this_library_goes_on_after_the_relay_restarts(broker):
     publish(broker, event(1))
-    first = Running(NatsSource(broker.url))
-    port = first.start().port
+    port = own_port()
+    first = Running(NatsSource(broker.url), port=port)
+    server = first.start()
+    assert until(lambda: server._ring.end == 1)  # or what was there before would pass for news
     got, told = [], []
     with ctfy_rx.events(
         f"http://127.0.0.1:{port}/api/v1/events", token=TOKEN, initial=0.05, maximum=0.2
