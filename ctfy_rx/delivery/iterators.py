@@ -18,7 +18,7 @@ from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignme
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Drops, OnDrop
 from ctfy_rx.delivery.mailboxes import End, Mailbox
 from ctfy_rx.delivery.queues import Queue
-from ctfy_rx.delivery.receipts import Held, receipts_of
+from ctfy_rx.delivery.receipts import receipts_of
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.threads.loops import LoopScheduler, running_loop
 from ctfy_rx.threads.process import OPENED_BEFORE_FORK, this_process
@@ -88,7 +88,7 @@ class Items(Iterator[T]):
         self._process = this_process()
         self._closed = False
         self._drops = drops or Drops(on_drop)
-        self._queue: Queue[T] = Queue(buffer, self._drops, Held(receipts_of(source)), waits=waits)
+        self._queue: Queue[T] = Queue(buffer, self._drops, receipts_of(source), waits=waits)
         queue = self._queue
         with queue.subscribing(source):
             subscription = source.subscribe(queue.put, queue.end, queue.end)
@@ -134,7 +134,6 @@ class Items(Iterator[T]):
             return
         self._subscription.dispose()
         self._queue.end()  # wakes it
-        self._queue.held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -174,14 +173,12 @@ class AsyncItems(AsyncIterator[T]):
                 "an asynchronous iterator needs a running event loop: use it in a coroutine"
             )
         self._drops = drops or Drops(on_drop)
-        mailbox = self._mailbox = Mailbox[T](
-            loop, buffer, self._drops, Held(receipts_of(source)), waits=waits
-        )
+        mailbox = self._mailbox = Mailbox[T](loop, buffer, self._drops, receipts_of(source), waits=waits)
         with mailbox.subscribing(source):
             subscription = source.subscribe(
                 mailbox.put, mailbox.end, mailbox.end, scheduler=LoopScheduler(loop, room=mailbox.room)
             )
-        self._subscription.disposable = CompositeDisposable(subscription, Disposable(mailbox.held.close))
+        self._subscription.disposable = CompositeDisposable(subscription, Disposable(mailbox.close))
 
     @property
     def dropped(self) -> int:
@@ -209,7 +206,7 @@ class AsyncItems(AsyncIterator[T]):
         if self._is_of_the_parent:
             return
         self._subscription.dispose()
-        self._mailbox.close()
+        self._mailbox.end()
 
     async def __aenter__(self) -> Self:
         return self

@@ -14,12 +14,12 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from typing_extensions import override
 
 from ctfy_rx.delivery.buffer import Buffer, Drops, check_buffer
-from ctfy_rx.delivery.receipts import Held
+from ctfy_rx.delivery.receipts import Held, Kept, Receipts, lose
 from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.loops import on_loop
 
@@ -49,21 +49,28 @@ class WaitingItems(Consumer, Generic[T]):
     whether it is refused; so what a thread is just putting in is refused, or goes where nobody reads.
     """
 
-    def __init__(self, size: int, drops: Drops, held: Held, *, waits: bool) -> None:
+    def __init__(self, size: int, drops: Drops, receipts: Receipts | None, *, waits: bool) -> None:
         super().__init__()
         check_buffer(size)
-        self.held = held
+        self.held = Held()
+        self._receipts = receipts or Receipts()
         self._size = sys.maxsize if waits else size
         self._drops = drops
         self._items = self._none()
         self._closed = False
         self._refuses = False
-        self._former: list[Buffer[T]] = []
+        self._former: list[Buffer[T | Kept]] = []
         self._discarded = 0
         self._end: End | None = None
 
-    def _none(self) -> Buffer[T]:
-        return Buffer(self._size, drops=self._drops, dropped=lambda _: self.held.drop())
+    def _none(self) -> Buffer[T | Kept]:
+        return Buffer(self._size, drops=self._drops, dropped=lose)
+
+    def close(self) -> None:
+        """Nobody takes anything any more; what waits is forgotten."""
+        self._closed = True
+        self.held.done(failed=True)
+        _forget(self._items)
 
     @override
     def discard(self) -> None:
@@ -86,16 +93,33 @@ class WaitingItems(Consumer, Generic[T]):
 
     def _forget_the_former(self) -> None:
         for items in self._former:
-            self._discarded += len(items.take_several(sys.maxsize))
-        self.held.discard()
+            self._discarded += _forget(items)
 
-    def _refuse(self) -> None:
-        self.held.refuse()
-        self._discarded += 1
+    def _put(self, item: T) -> bool:
+        """Whether `item` was taken in."""
+        items = self._items
+        if self._refuses:
+            current = self._receipts.current
+            if current is not None:
+                current.fail()
+            self._discarded += 1
+            return False
+        items.put(self._receipts.keep(item))
+        if self._closed:  # just now
+            _forget(items)
+        return True
 
     @abstractmethod
     def _make_room(self) -> None:
         """Tell a source that waits for room."""
+
+
+def _forget(items: Buffer[Any]) -> int:
+    """How many were left in it."""
+    left = items.take_several(sys.maxsize)
+    for kept in left:
+        lose(kept)
+    return len(left)
 
 
 class Mailbox(WaitingItems[T]):
@@ -106,24 +130,25 @@ class Mailbox(WaitingItems[T]):
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, size: int, drops: Drops, held: Held, *, waits: bool
+        self,
+        loop: asyncio.AbstractEventLoop,
+        size: int,
+        drops: Drops,
+        receipts: Receipts | None,
+        *,
+        waits: bool,
     ) -> None:
-        super().__init__(size, drops, held, waits=waits)
+        super().__init__(size, drops, receipts, waits=waits)
         self._loop = loop
         self._limit = size
         self._room = asyncio.Event()
+        self._room_is_awaited = False
         self._waiters: deque[asyncio.Future[None]] = deque()  # whoever takes one out wakes it
         self._had_turn = loop.time()
 
     def put(self, item: T) -> None:
         """Take `item` in. A source that waits does so for `room` before it gives more."""
-        items = self._items
-        if self._refuses:
-            self._refuse()
-            return
-        self.held.put()
-        items.put(item)
-        if self._waiters:
+        if self._put(item) and self._waiters:
             self._wake()
 
     async def room(self) -> None:
@@ -131,6 +156,7 @@ class Mailbox(WaitingItems[T]):
         await asyncio.sleep(0)
         while len(self._items) >= self._limit and self._end is None:
             self._room.clear()
+            self._room_is_awaited = True
             await self._room.wait()
 
     def end(self, error: Exception | None = None) -> None:
@@ -140,30 +166,24 @@ class Mailbox(WaitingItems[T]):
         while self._waiters:
             self._wake()
 
-    def close(self) -> None:
-        """Nobody takes anything any more."""
-        self._closed = True
-        self.end()
-        self._items.clear()
-
     async def get(self) -> T:
         """The next item. Raises at the end what the source has failed with, else StopAsyncIteration."""
         if self._loop.time() - self._had_turn > _TURN:
             await asyncio.sleep(0)
             self._had_turn = self._loop.time()
         while True:
-            while not self._items:
-                if self._end is not None:
-                    self._raise_end(self._end)
-                await self._wait()
+            end = self._end  # first: what comes before an end is seen with it
             try:
-                item = self._items.take()
-            except IndexError:  # dropped just now, for a newer one
+                kept = self._items.take()
+            except IndexError:
+                if end is not None:
+                    self._raise_end(end)
+                await self._wait()
                 continue
-            self.held.take()
-            if len(self._items) < self._limit:
+            if self._room_is_awaited and len(self._items) < self._limit:
+                self._room_is_awaited = False
                 self._room.set()
-            return item
+            return self.held.take(kept)
 
     async def _wait(self) -> None:
         waiter = self._loop.create_future()

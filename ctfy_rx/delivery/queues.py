@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.mailboxes import End, WaitingItems
-from ctfy_rx.delivery.receipts import Held
+from ctfy_rx.delivery.receipts import Receipts, lose
 from ctfy_rx.threads.waiting import Alarm
 
 __all__ = ["Queue"]
@@ -26,22 +26,17 @@ class Queue(WaitingItems[T]):
     An item wakes one waiter, and only if there is one; who takes an item and leaves others wakes the next.
     """
 
-    def __init__(self, size: int, drops: Drops, held: Held, *, waits: bool) -> None:
-        super().__init__(size, drops, held, waits=waits)
+    def __init__(self, size: int, drops: Drops, receipts: Receipts | None, *, waits: bool) -> None:
+        super().__init__(size, drops, receipts, waits=waits)
         self._room = _Room(lambda: len(self._items), size) if waits else None
         self._waiters: deque[Alarm] = deque()  # whoever takes one out wakes it
 
     def put(self, item: T) -> None:
         """Take `item` in."""
-        items = self._items
-        if self._refuses:
-            self._refuse()
-            return
-        self.held.put()
-        if self._room is not None:
+        if self._room is not None and not self._refuses:
             self._room.wait()
-        items.put(item)
-        self._wake()
+        if self._put(item) and self._waiters:
+            self._wake()
 
     def has_room_made(self) -> None:
         """From now on somebody takes items, so that a source may wait."""
@@ -54,12 +49,11 @@ class Queue(WaitingItems[T]):
         self._end = self._end or End(error)
         self._wake()
 
+    @override
     def close(self) -> None:
-        """Nobody takes anything any more."""
-        self._closed = True
+        super().close()
         if self._room is not None:
             self._room.end()
-        self.held.close()
 
     def take(self) -> T | End:
         """Block until there is an item, or the end. Raises `ConfigurationError` on an event loop that would
@@ -67,7 +61,7 @@ class Queue(WaitingItems[T]):
         while True:
             end, items = self._end, self._items  # in this order: what comes before an end is seen with it
             try:
-                item = items.take()
+                kept = items.take()
             except IndexError:
                 if end is not None:
                     self._wake()  # for others that wait here
@@ -77,12 +71,13 @@ class Queue(WaitingItems[T]):
                 continue
             if items is not self._items:  # it was left behind just now
                 self._discarded += 1
+                lose(kept)
                 continue
-            self.held.take()
-            self._make_room()
-            if items:
+            if self._room is not None:
+                self._room.made()
+            if self._waiters and items:
                 self._wake()
-            return item
+            return self.held.take(kept)
 
     def _wait(self) -> None:
         waiter = Alarm()

@@ -6,12 +6,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from ctfy_rx.threads.turns import Turns
 
-__all__ = ["Held", "Progress", "Receipt", "Receipts", "receipts_of"]
+__all__ = ["Held", "Kept", "Progress", "Receipt", "Receipts", "item_of", "lose", "receipts_of", "settle"]
+
+T = TypeVar("T")
 
 
 class Receipt:
@@ -50,16 +51,22 @@ class Receipt:
             self._settled(not self._failed)
 
 
+class _Delivering(threading.local):
+    """What this thread delivers. The class holds what most do, nothing: to find no attribute takes 0.4 us."""
+
+    receipt: Receipt | None = None
+
+
 class Receipts:
     """Which event is being delivered on this thread."""
 
     def __init__(self) -> None:
-        self._delivering = threading.local()
+        self._delivering = _Delivering()
 
     @property
     def current(self) -> Receipt | None:
         """The receipt of the event that this thread delivers."""
-        return getattr(self._delivering, "receipt", None)
+        return self._delivering.receipt
 
     def deliver(self, receipt: Receipt, give: Callable[[], None]) -> None:
         """Call `give`, which delivers the event of `receipt`; that is one who is done when it returns."""
@@ -76,8 +83,40 @@ class Receipts:
 
     def taken(self) -> Receipt | None:
         """That receipt, taken: who asks keeps the event for later."""
-        current = self.current
+        current = self._delivering.receipt
         return None if current is None else current.take()
+
+    def keep(self, item: T) -> T | Kept:
+        """`item` as a buffer keeps it for later: with the receipt of the event in delivery, if it has one."""
+        current = self._delivering.receipt
+        return item if current is None else Kept(item, current.take())
+
+
+class Kept(NamedTuple):
+    """An item that waits, with its receipt."""
+
+    item: Any
+    receipt: Receipt
+
+
+def item_of(kept: T | Kept) -> T:
+    """The item of what `Receipts.keep` gave."""
+    if isinstance(kept, Kept):
+        item: T = kept.item
+        return item
+    return kept
+
+
+def settle(kept: object) -> None:
+    """Who took what `Receipts.keep` gave is done with it."""
+    if isinstance(kept, Kept):
+        kept.receipt.done()
+
+
+def lose(kept: object) -> None:
+    """Who took what `Receipts.keep` gave never will be done with it."""
+    if isinstance(kept, Kept):
+        kept.receipt.done(failed=True)
 
 
 class Progress:
@@ -139,56 +178,24 @@ class _Place:
 
 
 class Held:
-    """The receipts of the items in a buffer, oldest first, and of the one that was taken out last: who asks
-    for the next is done with that. Without `receipts` nothing is kept."""
+    """The item that was taken out of a buffer last: who asks for the next is done with that."""
 
-    def __init__(self, receipts: Receipts | None) -> None:
-        self._receipts = receipts
-        self._waiting: deque[Receipt | None] = deque()  # None: that of an event that nobody waits for
-        self._taken: Receipt | None = None
+    def __init__(self) -> None:
+        self._receipt: Receipt | None = None
 
-    def put(self) -> None:
-        """The event in delivery goes into the buffer."""
-        if self._receipts is not None:
-            self._waiting.append(self._receipts.taken())
-
-    def refuse(self) -> None:
-        """The event in delivery does not go into the buffer."""
-        current = self._receipts.current if self._receipts is not None else None
-        if current is not None:
-            current.fail()
-
-    def drop(self) -> None:
-        """The oldest leaves the buffer unread."""
-        if self._waiting:
-            _fail(self._waiting.popleft())
-
-    def take(self) -> None:
-        """The oldest is taken out."""
-        if self._waiting:
-            self._taken = self._waiting.popleft()
+    def take(self, kept: T | Kept) -> T:
+        """The item of `kept`, which is taken out now."""
+        if isinstance(kept, Kept):
+            self._receipt = kept.receipt
+            item: T = kept.item
+            return item
+        return kept
 
     def done(self, *, failed: bool = False) -> None:
         """What was taken out last is done with, or has failed."""
-        taken, self._taken = self._taken, None
-        if taken is not None:
-            taken.done(failed=failed)
-
-    def close(self) -> None:
-        """Nobody will be done with the rest."""
-        self.done(failed=True)
-        self.discard()
-
-    def discard(self) -> None:
-        """All leave the buffer unread."""
-        with suppress(IndexError):  # there are no more
-            while True:
-                _fail(self._waiting.popleft())
-
-
-def _fail(receipt: Receipt | None) -> None:
-    if receipt is not None:
-        receipt.done(failed=True)
+        receipt, self._receipt = self._receipt, None
+        if receipt is not None:
+            receipt.done(failed=failed)
 
 
 def receipts_of(source: object) -> Receipts | None:

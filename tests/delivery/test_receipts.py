@@ -6,7 +6,7 @@ import reactivex
 from reactivex.subject import Subject
 
 from ctfy_rx import Event, EventStream, Open
-from ctfy_rx.delivery.iterators import Items
+from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.status import Waiting
 
@@ -154,3 +154,64 @@ def test_an_acknowledging_source_whose_events_have_cursors_knows_both():
     assert (source.settled, source.stream.cursor) == ([("a", True)], "a")
     items.close()
     assert (source.settled[1:], source.stream.cursor) == ([("b", False)], "a")  # nobody was done with it
+
+
+def buffer_of(items):
+    """What waits for `items`."""
+    return (items._queue if isinstance(items, Items) else items._mailbox)._items
+
+
+def dropping_while_an_item_is_taken(source, items):
+    """Have another thread, as it were, give two events more while the next item is being taken: one event
+    that waits is dropped for them."""
+    buffer = buffer_of(items)
+    take = buffer.take
+
+    def take_and_drop():
+        kept = take()
+        buffer.take = take
+        source.give("c")
+        source.give("d")
+        return kept
+
+    buffer.take = take_and_drop
+
+
+def test_an_event_that_is_dropped_while_a_loop_takes_another_has_failed_and_not_the_other():
+    source = Source()
+    items = Items(source.stream, buffer=2)
+    source.give("a")
+    source.give("b")
+    dropping_while_an_item_is_taken(source, items)
+    assert next(items).event == "a"
+    assert source.settled == [("b", False)]
+    assert next(items).event == "c"
+    assert source.settled == [("b", False), ("a", True)]
+    items.close()
+
+
+async def test_nor_does_an_asynchronous_loop_swap_them():
+    source = Source()
+    async with AsyncItems(source.stream, buffer=2) as items:
+        source.give("a")
+        source.give("b")
+        dropping_while_an_item_is_taken(source, items)
+        assert (await anext(items)).event == "a"
+        assert source.settled == [("b", False)]
+        assert (await anext(items)).event == "c"
+        assert source.settled == [("b", False), ("a", True)]
+
+
+def test_an_event_that_comes_while_a_loop_is_left_has_failed():
+    source = Source()
+    items = Items(source.stream)
+    buffer = buffer_of(items)
+    put = buffer.put
+
+    def close_and_put(kept):
+        items.close()
+        put(kept)
+
+    buffer.put = close_and_put
+    source.give("a")
+    assert source.settled == [("a", False)]
