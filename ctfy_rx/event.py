@@ -39,12 +39,13 @@ else:
 
         def __init__(self, make):  # noqa: ANN001, ANN204
             self._make = make
+            self._name = make.__name__
             self.__doc__ = make.__doc__
 
         def __get__(self, event, _owner):  # noqa: ANN001, ANN204
             if event is None:
                 return self
-            value = event.__dict__[self._make.__name__] = self._make(event)
+            value = event.__dict__[self._name] = self._make(event)
             return value
 
 

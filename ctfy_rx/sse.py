@@ -6,8 +6,9 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html. Its rules are qu
 How it works. Every line end becomes LF, and what is complete, up to the last LF, is interpreted; an
 unfinished line waits in a buffer that only grows at its end, so that the work is linear in the input however
 it is cut. One regular expression cuts what is complete into blocks and takes those of the shape that servers
-send, ``event: NAME`` LF ``data: TEXT`` LF LF; the lines of every other block go one by one through the
-standard's own algorithm. Both give the same frames; the first makes 2 million a second, the second 0.5.
+send, ``event: NAME`` LF ``data: TEXT`` LF LF, with an ``id: ID`` LF anywhere once a server has sent one; the
+lines of every other block go one by one through the standard's own algorithm. Both give the same frames; the
+first makes 2 million a second, the second 0.5.
 """
 
 from __future__ import annotations
@@ -23,8 +24,14 @@ __all__ = ["DEFAULT_MAX_FRAME_BYTES", "Frame", "FrameDecoder"]
 DEFAULT_MAX_FRAME_BYTES = 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
+_LONE_CR = re.compile(rb"\r(?!\n)")
 _CR, _NUL = b"\r\0"  # as numbers: `in` finds a number several times as fast as a bytes object
-_BLOCK = re.compile("(?:event: ?+(.*+)\n)?+data: ?+(.*+)\n\n|((?:.++\n)*+\n++)")
+_ID = "(?:id: ?+([^\0\n]++)\n)?+"
+_EVENT = "(?:event: ?+(.*+)\n)?+"
+_DATA = "data: ?+(.*+)\n"
+_OTHER = "((?:.++\n)*+\n++)"
+_BLOCK = re.compile(f"{_EVENT}{_DATA}\n|{_OTHER}")
+_BLOCK_WITH_ID = re.compile(f"{_ID}{_EVENT}{_ID}{_DATA}{_ID}\n|{_OTHER}")  # takes a fifth longer
 _REPLACEMENT = "\ufffd"
 _MAX_RETRY_DIGITS = 300  # as many as a float holds; int() refuses more than 4,300
 
@@ -67,6 +74,8 @@ class FrameDecoder:
         self._failed = False
         self._unfinished = bytearray()  # the line that has no end yet
         self._between_blocks = True
+        self._has_ids = False
+        self._is_fresh = False  # nothing that came matters to what comes
         self._event = ""
         self._data: list[str] = []
         self._data_bytes = 0
@@ -79,12 +88,15 @@ class FrameDecoder:
         [Frame(event='message', data='one', id=''), Frame(event='message', data='two', id='')]
         """
         frames: list[Frame] = []
+        if self._after_cr or _CR in chunk:
+            chunk = self._with_lf_only(chunk)
+        if self._is_fresh and chunk.endswith(b"\n\n"):  # whole blocks, as they mostly come
+            self._by_block(chunk, frames)
+            return frames
         if self._failed:
             raise FrameTooLarge(self.max_frame_bytes)
         if self._at_start:
             chunk = self._without_bom(chunk)
-        if self._after_cr or _CR in chunk:
-            chunk = self._with_lf_only(chunk)
         end = chunk.rfind(b"\n") + 1
         if end:
             lines, chunk = chunk[:end], chunk[end:]
@@ -96,6 +108,7 @@ class FrameDecoder:
             if len(self._unfinished) + len(chunk) > self.max_frame_bytes:
                 raise self._too_large(frames)
             self._unfinished += chunk
+        self._is_fresh = self._between_blocks and not (self._unfinished or self._at_start)
         return frames
 
     def _without_bom(self, chunk: bytes) -> bytes:
@@ -116,6 +129,8 @@ class FrameDecoder:
             if self._after_cr:
                 chunk = chunk.removeprefix(b"\n")
             self._after_cr = chunk.endswith(b"\r")
+        if _LONE_CR.search(chunk) is None:
+            return chunk.replace(b"\r", b"")  # a third of the time
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _interpret(self, lines: bytes, frames: list[Frame]) -> None:
@@ -135,12 +150,23 @@ class FrameDecoder:
         if len(blocks) > self.max_frame_bytes or _REPLACEMENT in text:
             # One of them may be too large, and what was replaced no longer has the size that it had.
             self._by_line(blocks, frames)
-            return
-        for event, data, other in _BLOCK.findall(text):
+        elif self._has_ids:
+            self._by_block_with_id(text, frames)
+        else:
+            for event, data, other in _BLOCK.findall(text):
+                if other:
+                    self._by_line(other.encode(), frames)
+                else:
+                    frames.append(Frame(event or "message", data, self.last_event_id))
+
+    def _by_block_with_id(self, text: str, frames: list[Frame]) -> None:
+        for first, event, second, data, third, other in _BLOCK_WITH_ID.findall(text):
             if other:
                 self._by_line(other.encode(), frames)
-            else:
-                frames.append(Frame(event or "message", data, self.last_event_id))
+                continue
+            if id_ := third or second or first:
+                self._id = self.last_event_id = id_
+            frames.append(Frame(event or "message", data, self.last_event_id))
 
     def _by_line(self, lines: bytes, frames: list[Frame]) -> None:
         for line in lines.split(b"\n")[:-1]:
@@ -168,6 +194,7 @@ class FrameDecoder:
                 self._event = value.decode("utf-8", "replace")
             case b"id" if _NUL not in value:
                 self._id = value.decode("utf-8", "replace")
+                self._has_ids = True
             case b"retry" if value.isdigit():
                 self.retry = int(value.lstrip(b"0")[:_MAX_RETRY_DIGITS] or b"0")
             case _:
@@ -185,7 +212,7 @@ class FrameDecoder:
         self._data_bytes = 0
 
     def _too_large(self, frames: list[Frame]) -> FrameTooLarge:
-        self._failed = True
+        self._failed, self._is_fresh = True, False
         self._unfinished.clear()
         self._data.clear()
         return FrameTooLarge(self.max_frame_bytes, frames)

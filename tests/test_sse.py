@@ -301,6 +301,14 @@ def test_an_id_stays_until_the_next_9_2_6():
     ]
 
 
+def test_the_last_id_line_of_a_block_counts_9_2_6():
+    blocks = (
+        b"id: 0\ndata: a\n\n" + b"id: 1\nevent: b\nid: 2\ndata: b\nid: 3\n\n" + b"id: 4\nid: 5\ndata: c\n\n"
+    )
+    assert [frame.id for frame in decoded(blocks)] == ["0", "3", "5"]
+    assert [frame.id for frame in decoded(b"id: 0\ndata: a\n\nid: 1\nid:\ndata: b\n\n")] == ["0", ""]
+
+
 def test_an_id_may_follow_the_data_9_2_6():
     assert decoded(b"data: a\nid: 1\n\n") == [Frame(data="a", id="1")]
 
@@ -658,7 +666,17 @@ VALUES = st.lists(st.sampled_from(NASTY) | st.binary(max_size=4), max_size=3).ma
 COLONS = st.sampled_from([b":", b": ", b":  ", b""])
 FIELDS = st.builds(lambda *parts: b"".join(parts), NAMES, COLONS, VALUES)
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r", b"\n\n\n"])
-COMMON = st.builds(lambda name, value: b"event: %b\ndata: %b\n\n" % (name, value), VALUES, VALUES)
+COMMON = st.builds(
+    lambda lines, end: b"".join(line + end for line in [*lines, b""]),
+    st.one_of(
+        st.tuples(st.builds(b"event: %b".__mod__, VALUES), st.builds(b"data: %b".__mod__, VALUES)),
+        st.permutations([b"event: %b", b"data: %b", b"id: %b"]).flatmap(
+            lambda lines: st.tuples(*(st.builds(line.__mod__, VALUES) for line in lines))
+        ),
+    ),
+    st.sampled_from([b"\n", b"\n", b"\r\n"]),
+)
+"""As servers write them, with and without an id, wherever it stands."""
 LINES = st.builds(lambda line, end: line + end, FIELDS, ENDS)
 STREAMS = st.builds(
     lambda start, parts, tail: start + b"".join(parts) + tail,
@@ -687,6 +705,14 @@ def test_any_stream_gives_what_the_standard_says(cut_stream, last_event_id):
     result = outcome(chunks, last_event_id=last_event_id)
     assert not result.too_large
     assert_as_the_standard_says(result, stream, last_event_id=last_event_id)
+
+
+@thoroughly
+@given(st.lists(COMMON | LINES, max_size=12), st.integers(0, 60))
+def test_blocks_that_come_each_in_a_chunk_give_what_the_standard_says(blocks, limit):
+    stream = b"".join(blocks)
+    assert_as_the_standard_says(outcome(blocks), stream)
+    assert outcome(blocks, limit=limit) == outcome([stream], limit=limit)
 
 
 @thoroughly

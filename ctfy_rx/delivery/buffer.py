@@ -148,8 +148,8 @@ class Buffer(Generic[T]):
     def take_several(self, at_most: int) -> list[T]:
         """Gives the oldest items, `at_most` of them; none where there are none."""
         take, taken = self.take, list[T]()
-        with suppress(IndexError):  # there are no more
-            while len(taken) < at_most:
+        with suppress(IndexError):  # another has taken them just now
+            for _ in range(min(at_most, len(self._items))):
                 taken.append(take())
         return taken
 
