@@ -18,7 +18,7 @@ from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignme
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Drops, OnDrop
 from ctfy_rx.delivery.mailboxes import End, Mailbox
 from ctfy_rx.delivery.queues import Queue
-from ctfy_rx.delivery.receipts import Held, receipts_of
+from ctfy_rx.delivery.receipts import InHand, receipts_of
 from ctfy_rx.errors import ConfigurationError, StreamClosed
 from ctfy_rx.threads.loops import LoopScheduler, running_loop
 from ctfy_rx.threads.process import OPENED_BEFORE_FORK, this_process
@@ -88,7 +88,7 @@ class Items(Iterator[T]):
         self._process = this_process()
         self._closed = False
         self._drops = drops or Drops(on_drop)
-        self._queue: Queue[T] = Queue(buffer, self._drops, Held(receipts_of(source)), waits=waits)
+        self._queue: Queue[T] = Queue(buffer, self._drops, InHand(receipts_of(source)), waits=waits)
         queue = self._queue
         with queue.subscribing(source):
             subscription = source.subscribe(queue.put, queue.end, queue.end)
@@ -103,7 +103,7 @@ class Items(Iterator[T]):
     def __next__(self) -> T:
         if self._is_of_the_parent and not self._closed:
             raise StreamClosed(OPENED_BEFORE_FORK)
-        self._queue.held.done()
+        self._queue.in_hand.done()
         if self._closed:
             raise StopIteration
         try:
@@ -134,7 +134,7 @@ class Items(Iterator[T]):
             return
         self._subscription.dispose()
         self._queue.end()  # wakes it
-        self._queue.held.close()
+        self._queue.close()
 
     def __enter__(self) -> Self:
         return self
@@ -175,13 +175,13 @@ class AsyncItems(AsyncIterator[T]):
             )
         self._drops = drops or Drops(on_drop)
         mailbox = self._mailbox = Mailbox[T](
-            loop, buffer, self._drops, Held(receipts_of(source)), waits=waits
+            loop, buffer, self._drops, InHand(receipts_of(source)), waits=waits
         )
         with mailbox.subscribing(source):
             subscription = source.subscribe(
                 mailbox.put, mailbox.end, mailbox.end, scheduler=LoopScheduler(loop, room=mailbox.room)
             )
-        self._subscription.disposable = CompositeDisposable(subscription, Disposable(mailbox.held.close))
+        self._subscription.disposable = CompositeDisposable(subscription, Disposable(mailbox.leave_unread))
 
     @property
     def dropped(self) -> int:
@@ -190,12 +190,12 @@ class AsyncItems(AsyncIterator[T]):
 
     def done(self, *, failed: bool = False) -> None:
         """Be done with the item that was taken last, before the next is asked for; with `failed` in vain."""
-        self._mailbox.held.done(failed=failed)
+        self._mailbox.in_hand.done(failed=failed)
 
     async def __anext__(self) -> T:
         if self._is_of_the_parent:
             raise StreamClosed(OPENED_BEFORE_FORK)
-        self._mailbox.held.done()
+        self._mailbox.in_hand.done()
         try:
             return await self._mailbox.get()
         except asyncio.CancelledError:

@@ -19,7 +19,7 @@ from typing import Generic, NoReturn, TypeVar
 from typing_extensions import override
 
 from ctfy_rx.delivery.buffer import Buffer, Drops, check_buffer
-from ctfy_rx.delivery.receipts import Held
+from ctfy_rx.delivery.receipts import InHand, WithReceipt, unread
 from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.loops import on_loop
 
@@ -49,21 +49,26 @@ class WaitingItems(Consumer, Generic[T]):
     whether it is refused; so what a thread is just putting in is refused, or goes where nobody reads.
     """
 
-    def __init__(self, size: int, drops: Drops, held: Held, *, waits: bool) -> None:
+    def __init__(self, size: int, drops: Drops, in_hand: InHand, *, waits: bool) -> None:
         super().__init__()
         check_buffer(size)
-        self.held = held
+        self.in_hand = in_hand
         self._size = sys.maxsize if waits else size
         self._drops = drops
         self._items = self._none()
         self._closed = False
         self._refuses = False
-        self._former: list[Buffer[T]] = []
+        self._former: list[Buffer[WithReceipt[T]]] = []
         self._discarded = 0
         self._end: End | None = None
 
-    def _none(self) -> Buffer[T]:
-        return Buffer(self._size, drops=self._drops, dropped=lambda _: self.held.drop())
+    def _none(self) -> Buffer[WithReceipt[T]]:
+        return Buffer(self._size, drops=self._drops, dropped=unread)
+
+    def leave_unread(self) -> None:
+        """Nobody will be done with what was taken last, nor with the rest."""
+        self.in_hand.done(failed=True)
+        self._forget(self._items)
 
     @override
     def discard(self) -> None:
@@ -86,11 +91,17 @@ class WaitingItems(Consumer, Generic[T]):
 
     def _forget_the_former(self) -> None:
         for items in self._former:
-            self._discarded += len(items.take_several(sys.maxsize))
-        self.held.discard()
+            self._discarded += self._forget(items)
+
+    def _forget(self, items: Buffer[WithReceipt[T]]) -> int:
+        """Take all of `items` out unread; how many those are."""
+        forgotten = items.take_several(sys.maxsize)
+        for kept in forgotten:
+            unread(kept)
+        return len(forgotten)
 
     def _refuse(self) -> None:
-        self.held.refuse()
+        self.in_hand.refuse()
         self._discarded += 1
 
     @abstractmethod
@@ -106,9 +117,9 @@ class Mailbox(WaitingItems[T]):
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, size: int, drops: Drops, held: Held, *, waits: bool
+        self, loop: asyncio.AbstractEventLoop, size: int, drops: Drops, in_hand: InHand, *, waits: bool
     ) -> None:
-        super().__init__(size, drops, held, waits=waits)
+        super().__init__(size, drops, in_hand, waits=waits)
         self._loop = loop
         self._limit = size
         self._room = asyncio.Event()
@@ -121,8 +132,7 @@ class Mailbox(WaitingItems[T]):
         if self._refuses:
             self._refuse()
             return
-        self.held.put()
-        items.put(item)
+        items.put(self.in_hand.with_receipt(item))
         if self._waiters:
             self._wake()
 
@@ -144,7 +154,7 @@ class Mailbox(WaitingItems[T]):
         """Nobody takes anything any more."""
         self._closed = True
         self.end()
-        self._items.clear()
+        self.leave_unread()
 
     async def get(self) -> T:
         """The next item. Raises at the end what the source has failed with, else StopAsyncIteration."""
@@ -157,30 +167,29 @@ class Mailbox(WaitingItems[T]):
                     self._raise_end(self._end)
                 await self._wait()
             try:
-                item = self._items.take()
+                kept = self._items.take()
             except IndexError:  # dropped just now, for a newer one
                 continue
-            self.held.take()
             if len(self._items) < self._limit:
                 self._room.set()
-            return item
+            return self.in_hand.take(kept)
 
     async def _wait(self) -> None:
         waiter = self._loop.create_future()
         self._waiters.append(waiter)
         try:
             if self._items or self._end is not None:  # came before the waiter could be seen
-                self._forget(waiter)
+                self._forget_waiter(waiter)
             else:
                 await waiter
                 self._had_turn = self._loop.time()
         except BaseException:
-            self._forget(waiter)
+            self._forget_waiter(waiter)
             if self._items:
                 self._wake()
             raise
 
-    def _forget(self, waiter: asyncio.Future[None]) -> None:
+    def _forget_waiter(self, waiter: asyncio.Future[None]) -> None:
         with suppress(ValueError):  # taken out already
             self._waiters.remove(waiter)
 

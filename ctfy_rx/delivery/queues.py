@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.mailboxes import End, WaitingItems
-from ctfy_rx.delivery.receipts import Held
+from ctfy_rx.delivery.receipts import InHand, unread
 from ctfy_rx.threads.waiting import Alarm
 
 __all__ = ["Queue"]
@@ -26,8 +26,8 @@ class Queue(WaitingItems[T]):
     An item wakes one waiter, and only if there is one; who takes an item and leaves others wakes the next.
     """
 
-    def __init__(self, size: int, drops: Drops, held: Held, *, waits: bool) -> None:
-        super().__init__(size, drops, held, waits=waits)
+    def __init__(self, size: int, drops: Drops, in_hand: InHand, *, waits: bool) -> None:
+        super().__init__(size, drops, in_hand, waits=waits)
         self._room = _Room(lambda: len(self._items), size) if waits else None
         self._waiters: deque[Alarm] = deque()  # whoever takes one out wakes it
 
@@ -37,10 +37,10 @@ class Queue(WaitingItems[T]):
         if self._refuses:
             self._refuse()
             return
-        self.held.put()
+        kept = self.in_hand.with_receipt(item)
         if self._room is not None:
             self._room.wait()
-        items.put(item)
+        items.put(kept)
         self._wake()
 
     def has_room_made(self) -> None:
@@ -59,7 +59,7 @@ class Queue(WaitingItems[T]):
         self._closed = True
         if self._room is not None:
             self._room.end()
-        self.held.close()
+        self.leave_unread()
 
     def take(self) -> T | End:
         """Block until there is an item, or the end. Raises `ConfigurationError` on an event loop that would
@@ -67,7 +67,7 @@ class Queue(WaitingItems[T]):
         while True:
             end, items = self._end, self._items  # in this order: what comes before an end is seen with it
             try:
-                item = items.take()
+                kept = items.take()
             except IndexError:
                 if end is not None:
                     self._wake()  # for others that wait here
@@ -77,8 +77,9 @@ class Queue(WaitingItems[T]):
                 continue
             if items is not self._items:  # it was left behind just now
                 self._discarded += 1
+                unread(kept)
                 continue
-            self.held.take()
+            item = self.in_hand.take(kept)
             self._make_room()
             if items:
                 self._wake()

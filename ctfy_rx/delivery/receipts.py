@@ -7,11 +7,23 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self, TypeAlias, TypeVar
 
 from ctfy_rx.threads.turns import Turns
 
-__all__ = ["Held", "Progress", "Receipt", "Receipts", "receipts_of"]
+__all__ = [
+    "InHand",
+    "Progress",
+    "Receipt",
+    "Receipts",
+    "WithReceipt",
+    "receipts_of",
+    "settle",
+    "unread",
+    "with_receipt",
+]
+
+T = TypeVar("T")
 
 
 class Receipt:
@@ -48,6 +60,11 @@ class Receipt:
             settles = not self._takers
         if settles:
             self._settled(not self._failed)
+
+
+WithReceipt: TypeAlias = "tuple[T, Receipt | None]"
+"""An item that waits, and its receipt, None where nobody waits for that. They go through a buffer together,
+so that who drops and who takes at the same moment never mistake one for another's."""
 
 
 class Receipts:
@@ -138,57 +155,54 @@ class _Place:
         self.is_passed = False
 
 
-class Held:
-    """The receipts of the items in a buffer, oldest first, and of the one that was taken out last: who asks
-    for the next is done with that. Without `receipts` nothing is kept."""
+class InHand:
+    """The receipt of the item that a loop has taken last: who takes the next is done with that. Without
+    `receipts` there is none."""
 
     def __init__(self, receipts: Receipts | None) -> None:
         self._receipts = receipts
-        self._waiting: deque[Receipt | None] = deque()  # None: that of an event that nobody waits for
-        self._taken: Receipt | None = None
+        self._taken: deque[Receipt] = deque()  # one, but while several take at once
 
-    def put(self) -> None:
-        """The event in delivery goes into the buffer."""
-        if self._receipts is not None:
-            self._waiting.append(self._receipts.taken())
+    def with_receipt(self, item: T) -> WithReceipt[T]:
+        """`item`, which is in delivery, to be kept for later."""
+        return with_receipt(item, self._receipts)
 
     def refuse(self) -> None:
-        """The event in delivery does not go into the buffer."""
+        """The event in delivery is not kept."""
         current = self._receipts.current if self._receipts is not None else None
         if current is not None:
             current.fail()
 
-    def drop(self) -> None:
-        """The oldest leaves the buffer unread."""
-        if self._waiting:
-            _fail(self._waiting.popleft())
-
-    def take(self) -> None:
-        """The oldest is taken out."""
-        if self._waiting:
-            self._taken = self._waiting.popleft()
+    def take(self, kept: WithReceipt[T]) -> T:
+        """The item of `kept`, which the loop has now."""
+        item, receipt = kept
+        self.done()
+        if receipt is not None:
+            self._taken.append(receipt)
+        return item
 
     def done(self, *, failed: bool = False) -> None:
-        """What was taken out last is done with, or has failed."""
-        taken, self._taken = self._taken, None
-        if taken is not None:
-            taken.done(failed=failed)
-
-    def close(self) -> None:
-        """Nobody will be done with the rest."""
-        self.done(failed=True)
-        self.discard()
-
-    def discard(self) -> None:
-        """All leave the buffer unread."""
-        with suppress(IndexError):  # there are no more
-            while True:
-                _fail(self._waiting.popleft())
+        """What was taken last is done with, or has failed."""
+        while self._taken:
+            with suppress(IndexError):  # another thread was quicker
+                self._taken.popleft().done(failed=failed)
 
 
-def _fail(receipt: Receipt | None) -> None:
+def with_receipt(item: T, receipts: Receipts | None) -> WithReceipt[T]:
+    """`item`, which is in delivery, to be kept for later."""
+    return item, None if receipts is None else receipts.taken()
+
+
+def settle(kept: WithReceipt[Any], *, failed: bool = False) -> None:
+    """Be done with the item of `kept`; with `failed` in vain."""
+    receipt = kept[1]
     if receipt is not None:
-        receipt.done(failed=True)
+        receipt.done(failed=failed)
+
+
+def unread(kept: WithReceipt[Any]) -> None:
+    """The item of `kept` was dropped, or discarded: nobody is going to be done with it."""
+    settle(kept, failed=True)
 
 
 def receipts_of(source: object) -> Receipts | None:

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Policy
 from ctfy_rx.delivery.culprit import Place, is_for_the_program, raised_at, was_heard_by_nobody
-from ctfy_rx.delivery.receipts import Receipt, Receipts
+from ctfy_rx.delivery.receipts import Receipts, WithReceipt, unread, with_receipt
 from ctfy_rx.errors import BufferOverflow, CtfyRxError, StreamClosed
 from ctfy_rx.text.printable import short
 from ctfy_rx.threads.consumers import Consumer
@@ -61,7 +61,7 @@ class Strand(Consumer, Generic[T]):
         super().__init__()
         self._observer = observer
         self._receipts = receipts or Receipts()
-        self._buffer: Buffer[_Kept[T]] = Buffer(size, policy, drops, _fail)
+        self._buffer: Buffer[WithReceipt[T]] = Buffer(size, policy, drops, unread)
         self._blocks = policy == "block"
         self._something_waits = Alarm()
         self._room = Alarm()
@@ -78,17 +78,17 @@ class Strand(Consumer, Generic[T]):
         """Deliver `item`, when its turn comes."""
         while self._blocks and self._buffer.is_full and not self._stopped:
             self._room.wait()
-        kept = _Kept(item, self._receipts.taken())
+        kept = with_receipt(item, self._receipts)
         if self._refuses:
             self._discard(kept)
             return
         if self._end is not None:  # it has failed: what waits is delivered, and then that
-            _fail(kept)
+            unread(kept)
             return
         try:
             self._buffer.put(kept)
         except BufferOverflow as error:
-            _fail(kept)
+            unread(kept)
             failure = error  # the name of an except clause is gone after it
             self.finish(lambda observer: observer.on_error(failure))
         self._something_waits.set()
@@ -134,9 +134,9 @@ class Strand(Consumer, Generic[T]):
                 self._discard(kept)
         self._room.set()
 
-    def _discard(self, kept: _Kept[T]) -> None:
+    def _discard(self, kept: WithReceipt[T]) -> None:
         self._discarded += 1
-        _fail(kept)
+        unread(kept)
 
     def _run(self) -> None:
         try:
@@ -166,25 +166,14 @@ class Strand(Consumer, Generic[T]):
         except IndexError:  # discarded just now
             return
         self._room.set()
+        item, receipt = kept
         if self._refuses:
             self._discard(kept)
-        elif kept.receipt is None:
-            deliver(self._observer, kept.item)
+        elif receipt is None:
+            deliver(self._observer, item)
         else:
-            self._receipts.deliver(kept.receipt, lambda: deliver(self._observer, kept.item))
-            kept.receipt.done()
-
-
-class _Kept(NamedTuple, Generic[T]):
-    """An item that waits, with its receipt."""
-
-    item: T
-    receipt: Receipt | None
-
-
-def _fail(kept: _Kept[Any]) -> None:
-    if kept.receipt is not None:
-        kept.receipt.done(failed=True)
+            self._receipts.deliver(receipt, lambda: deliver(self._observer, item))
+            receipt.done()
 
 
 def deliver(observer: abc.ObserverBase[T], item: T) -> None:

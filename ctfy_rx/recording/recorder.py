@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer
-from ctfy_rx.delivery.receipts import Held, Receipts
+from ctfy_rx.delivery.receipts import Receipts, WithReceipt, settle, unread, with_receipt
 from ctfy_rx.errors import BufferOverflow, CtfyRxError
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Cursor
@@ -74,8 +74,8 @@ class Recorder:
         self._is_open = is_open
         self._earlier = earlier
         self._on_failure = on_failure
-        self._buffer: Buffer[Event[Any]] = Buffer(DEFAULT_BUFFER, "error")
-        self._held = Held(receipts)
+        self._buffer: Buffer[WithReceipt[Event[Any]]] = Buffer(DEFAULT_BUFFER, "error")
+        self._receipts = receipts
         self._many = _MANY_UNSETTLED if waits and receipts is not None else _MANY
         self._work = Alarm()
         self._room = Alarm()
@@ -105,18 +105,19 @@ class Recorder:
         while self._waits and self._buffer.is_full and not self._ended.is_set():
             self._work.set()
             self._room.wait()
-        self._held.put()
+        kept = with_receipt(event, self._receipts)
         if self._finishes:  # nothing is kept behind an event for which there was no room
-            self._held.close()
+            unread(kept)
             return
         try:
-            self._buffer.put(event)
+            self._buffer.put(kept)
         except BufferOverflow as error:
+            unread(kept)
             self.end(error)
         if len(self._buffer) >= self._many:
             self._work.set()
         if self._ended.is_set():  # just now
-            self._held.close()
+            self._forget()
 
     def end(self, error: Exception | None = None) -> None:
         """Write what waits, and end, with `error` where there is one; returns at once."""
@@ -151,8 +152,7 @@ class Recorder:
             atexit.unregister(self.finish)
             self._ended.set()
             self._room.set()
-            self._buffer.clear()
-            self._held.close()
+            self._forget()
         if self.error is not None:
             self._on_failure(self.error)
 
@@ -234,20 +234,29 @@ class Recorder:
         return answer.result(_MOMENTS)
 
     def _write_waiting(self, text: bytes = b"") -> None:
-        while (events := self._buffer.take_several(_MANY)) or text:
-            waiting = len(events)
+        while (taken := self._buffer.take_several(_MANY)) or text:
             self._room.set()
-            if self._after is not None:
-                events = [event for event in events if self._is_new(event)]
-            text += b"".join(map(to_line, events))
-            if text:
-                self.tape.append(text, len(events))
-                if self._fsync:
-                    self.tape.sync()
-            for _ in range(waiting):
-                self._held.take()
-                self._held.done()
+            written = False
+            try:
+                self._write([event for event, _ in taken], text)
+                written = True
+            finally:
+                for kept in taken:
+                    settle(kept, failed=not written)
             text = b""
+
+    def _write(self, events: list[Event[Any]], text: bytes) -> None:
+        if self._after is not None:
+            events = [event for event in events if self._is_new(event)]
+        text += b"".join(map(to_line, events))
+        if text:
+            self.tape.append(text, len(events))
+            if self._fsync:
+                self.tape.sync()
+
+    def _forget(self) -> None:
+        for kept in self._buffer.take_several(DEFAULT_BUFFER):
+            unread(kept)
 
     def _is_new(self, event: Event[Any]) -> bool:
         """Whether the file, as it was found, does not hold `event`."""
