@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
-from weakref import WeakSet
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
@@ -21,6 +20,7 @@ from ctfy_rx.delivery.receipts import Progress, Receipts
 from ctfy_rx.event import Event
 from ctfy_rx.operators.share import Choice, Shared
 from ctfy_rx.pipeline.asking import Asking
+from ctfy_rx.pipeline.ending import Ending
 from ctfy_rx.pipeline.kept import Kept, KeptEvents
 from ctfy_rx.pipeline.overseer import Overseer
 from ctfy_rx.platform.questions import Identity
@@ -29,7 +29,6 @@ from ctfy_rx.status import Closed, Open, Status
 from ctfy_rx.threads.consumers import Consumer, who_subscribes
 from ctfy_rx.threads.loops import Drive, LoopScheduler, loop_of
 from ctfy_rx.threads.process import OwnLock
-from ctfy_rx.threads.turns import after_all
 
 __all__ = ["Pipeline", "Source", "Tell"]
 
@@ -76,7 +75,7 @@ class Pipeline(Overseer):
         self.ask = Asking(platform, lambda: self.loop, self.attach)
         self._source = source
         self._state = OwnLock()
-        self._loops: WeakSet[Consumer] = WeakSet()  # they may have events though all have come to them
+        self._ending = Ending()
         self.events: Shared[Event[Payload]] | Cold[Event[Payload]]
         if cold:
             self.events = Cold(self._open, self.counters)
@@ -141,8 +140,7 @@ class Pipeline(Overseer):
             closed = self.closed
             if not closed:
                 self.subscribers.add(observer, source)
-            if not closed and consumer is not None:
-                self._loops.add(consumer)
+                self._ending.add(observer, consumer)
         if closed:
             observer.on_completed()
             return Disposable()
@@ -205,7 +203,7 @@ class Pipeline(Overseer):
         """What waits in the buffers of loops is discarded, then all complete: after the items that are being
         delivered, so that nobody is completed in the middle of a call."""
         with self._state:
-            loops = tuple(self._loops)
+            loops = self._ending.begin(self)
 
         def complete_one(observer: abc.ObserverBase[Any]) -> None:
             for loop in loops:
@@ -216,19 +214,11 @@ class Pipeline(Overseer):
             # Those whom the end of the connection did not complete: a merge with an interval, say, would go
             # on for ever. The innermost came last and go first: what take_last, say, still holds is
             # delivered.
-            for observer in reversed(tuple(self.subscribers)):
-                complete(observer)
-
-        def complete_the_loops() -> None:
             for loop in loops:
                 loop.accept()
-            has_ended = after_all(len(loops), complete_the_others)
-            for loop in loops:
-                loop.complete(has_ended)
+            self._ending.complete(loops, reversed(tuple(self.subscribers)))
 
-        for loop in loops:
-            loop.closed(self)
-        self.events.close(complete_one, then=complete_the_loops)
+        self.events.close(complete_one, then=complete_the_others)
 
     def _open(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
