@@ -76,18 +76,19 @@ class Pipeline(Overseer):
         self._source = source
         self._state = OwnLock()
         self._ending = Ending()
-        self.events: Shared[Event[Payload]] | Cold[Event[Payload]]
-        if cold:
-            self.events = Cold(self._open, self.counters)
-        else:
-            self.events = Shared(
-                Observable(self._open),
-                batches=live,
-                key=attrgetter("event"),
-                autoconnect=autoconnect,
-                linger=linger,
-                receipts=self.receipts,
-            )
+        self.events: Shared[Event[Payload]] | Cold[Event[Payload]] = (
+            Cold(self._open, self.counters) if cold else self._shared(autoconnect=autoconnect, linger=linger)
+        )
+
+    def _shared(self, *, autoconnect: bool, linger: float) -> Shared[Event[Payload]]:
+        return Shared(
+            Observable(self._open),
+            batches=self.live,
+            key=attrgetter("event"),
+            autoconnect=autoconnect,
+            linger=linger,
+            receipts=self.receipts,
+        )
 
     def __repr__(self) -> str:
         return f"{self.name} ({self.status.current}, {self.subscribers.subscribed} subscribed)"
@@ -237,9 +238,6 @@ class Pipeline(Overseer):
             tell(Closed(reopens=True))
             observer.on_completed()
 
-        # The first subscriber's scheduler chooses the driver, but its clock is its own: it may be gone before
-        # the connection is.
-        loop = loop_of(scheduler)
         drive = self.drive = Drive(on_error)
         consumer = who_subscribes()
         if consumer is not None:
@@ -247,17 +245,19 @@ class Pipeline(Overseer):
         end = CompositeDisposable(Disposable(drive.end), Disposable(tell.stop))
         try:
             if not self.live:  # of what comes from elsewhere nobody tells
-                drive.by(loop)
+                drive.by(loop_of(scheduler))
             connection = self._source(tell).subscribe(
-                self._taken(observer.on_next),
-                on_error,
-                on_completed,
-                scheduler=scheduler if loop or self.cold else None,
+                self._taken(observer.on_next), on_error, on_completed, scheduler=self._that_drives(scheduler)
             )
         except BaseException:
             end.dispose()
             raise
         return CompositeDisposable(connection, end)
+
+    def _that_drives(self, scheduler: abc.SchedulerBase | None) -> abc.SchedulerBase | None:
+        """That of the first subscriber, where it is a loop's. Its clock is its own: it may be gone before the
+        connection is."""
+        return scheduler if loop_of(scheduler) or self.cold else None
 
     def _taken(self, give: Callable[[Any], None]) -> Callable[[Any], None]:
         """`give`, with what is done before to each event, or to each batch of a live source."""
