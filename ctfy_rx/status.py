@@ -63,6 +63,8 @@ class Open(Status, frozen=True):
     >>> print(Open("root (admin)")); print(Open(nobody=True))
     connected as root (admin)
     connected; nobody: signals only
+    >>> Open("root (admin)").to("http://127.0.0.1:8100")
+    'connected to http://127.0.0.1:8100 as root (admin)'
     """
 
     who: str = ""
@@ -71,11 +73,19 @@ class Open(Status, frozen=True):
     state: ClassVar[str] = "open"
 
     def __str__(self) -> str:
+        return f"connected{self._as_whom}"
+
+    def to(self, address: str) -> str:
+        """The sentence, for whoever has connections to several addresses."""
+        return f"connected to {address}{self._as_whom}"
+
+    @property
+    def _as_whom(self) -> str:
         if self.refused is not None:
-            return f"connected; nobody: signals only ({_reason(self.refused)})"
+            return f"; nobody: signals only ({_reason(self.refused)})"
         if self.nobody:
-            return "connected; nobody: signals only"
-        return f"connected as {self.who}" if self.who else "connected"
+            return "; nobody: signals only"
+        return f" as {self.who}" if self.who else ""
 
 
 class Waiting(Status, frozen=True):

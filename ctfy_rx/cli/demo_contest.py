@@ -41,7 +41,8 @@ class Showcase:
         """Show the contest as its admin sees it."""
         with self._playing(self.port or 0) as platform:
             self._tell_the_time()
-            view = replace(view, retelling=Retelling(from_the_start=not view.selection))
+            retelling = Retelling(from_the_start=not view.selection)
+            view = replace(view, names_first=True, retelling=retelling)
             watch(Target(platform.url, platform.admin_token), view, self.screen)
 
     def serve(self) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ctfy_rx import Closed, Connecting, Event, Idle, Open, Status, Waiting
-from ctfy_rx import Gap as Missing
+from ctfy_rx import Closed, Connecting, Event, Idle, Open, Status
 from ctfy_rx.text.printable import json_safe, plain
 from ctfy_rx.wording import in_words
 
@@ -71,28 +70,15 @@ def as_sentence(event: Event[Any]) -> str:
 def as_status(status: Status, address: str) -> Text | None:
     """What the connection to `address` does, as a line for people; None where it is not worth one.
 
-    >>> print(as_status(Waiting(4.0, ConnectionError("connection refused"), attempt=3), "http://127.0.0.1:8100"))
-    reconnecting in 4 s: connection refused
+    >>> print(as_status(Open("root (admin)"), "http://127.0.0.1:8100"))
+    connected to http://127.0.0.1:8100 as root (admin)
     """
     match status:
         case Idle() | Connecting() | Closed():
             return None
-        case Open(who, refused=None, nobody=False):
-            return Text(plain(f"connected to {address}{f' as {who}' if who else ''}"), "green")
-        case Open(refused=None):
-            return Text(plain(f"connected to {address}; nobody: signals only"), "yellow")
-        case Waiting(delay, cause, _):
-            return Text(
-                plain(f"reconnecting in {_round(delay)} s: {cause or 'the server ended the connection'}"),
-                "yellow",
-            )
-        case Missing(seconds, logged, resumable):
-            which = " that the log does not hold" if logged else ""
-            unless = ", if the server cannot give them again" if resumable else ""
-            return Text(f"events of the last {_round(seconds)} s{which} may be missing{unless}", "yellow")
+        case Open(refused=None, nobody=False):
+            return Text(plain(status.to(address)), "green")
+        case Open():
+            return Text(plain(status.to(address)), "yellow")
         case _:
             return Text(plain(str(status)), "yellow")
-
-
-def _round(seconds: float) -> str:
-    return f"{seconds:.0f}" if seconds >= 1 else f"{seconds:.1f}"

@@ -43,7 +43,8 @@ _NAMES = 5.0  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What to show, how, and for how long: `seconds` and `count` are None where there is no end."""
+    """What to show, how, and for how long: `seconds` and `count` are None where there is no end. With
+    `names_first` nothing is shown before the names of the contest are known."""
 
     selection: Selection
     json: bool
@@ -53,6 +54,7 @@ class View:
     since: Since = None
     log: LogOption = "auto"
     competition: str | None = None
+    names_first: bool = False
     retelling: Retelling = field(default_factory=Retelling)
 
     @classmethod
@@ -164,7 +166,7 @@ def _show(
     news: reactivex.Observable[Any] = reactivex.merge(stream.status, drops, chosen)
     news = news.pipe(ops.take_until(over))
     items = to_iter(news, on_drop=lambda total: drops.on_next(Dropped(total)), waits=waits)
-    if view.since is not None:  # what was comes all at once: sooner than names, if these were not waited for
+    if view.names_first or view.since is not None:  # what was comes all at once, sooner than names
         stream.names.wait(_NAMES)
     with suppress(StreamClosed):  # nobody reads any more, just now
         stream.connect()

@@ -37,41 +37,48 @@ def for_admins(
     """
     if pipeline.platform is None:
         return _as_it_is
-    instead = f", or write {otherwise}" if otherwise else ""
-
-    def refusal(me: Identity | None) -> NeedsAdmin:
-        whose = f"that of {me.name}" if me is not None else "none"
-        return NeedsAdmin(
-            f"{what} needs an administrator's token, and this is {whose}, "
-            f"which hears nothing of other teams: take an administrator's{instead}"
-        )
 
     def apply(source: Observable[Event[P]]) -> Observable[Event[P]]:
         def subscribe(
             observer: abc.ObserverBase[Event[P]], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            asking = SerialDisposable()
-
             def judge(me: Identity | None) -> None:
                 if me is None or not me.is_admin:
-                    observer.on_error(refusal(me))
+                    observer.on_error(_refusal(me, what, otherwise))
 
-            def on_status(status: Status) -> None:
-                if not isinstance(status, Open):
-                    return
-                me = pipeline.identity()
-                if me is not None:
-                    judge(me)
-                else:  # nobody has said so; perhaps the platform could not, just then
-                    asking.disposable = pipeline.ask(_me).subscribe(judge, observer.on_error)
-
-            watching = pipeline.status.subscribe(on_status)
-            subscription = source.subscribe(observer, scheduler=scheduler)
-            return CompositeDisposable(watching, subscription, asking)
+            asking = _each_time_it_opens(pipeline, judge, observer.on_error)
+            return CompositeDisposable(asking, source.subscribe(observer, scheduler=scheduler))
 
         return Composed(Observable(subscribe), pipeline)
 
     return apply
+
+
+def _each_time_it_opens(
+    pipeline: Pipeline, judge: Callable[[Identity | None], None], on_error: Callable[[Exception], None]
+) -> abc.DisposableBase:
+    """Has `judge` told whose the token is, None for nobody's."""
+    asking = SerialDisposable()
+
+    def on_status(status: Status) -> None:
+        if not isinstance(status, Open):
+            return
+        me = pipeline.identity()
+        if me is not None:
+            judge(me)
+        else:  # nobody has said so; perhaps the platform could not, just then
+            asking.disposable = pipeline.ask(_me).subscribe(judge, on_error)
+
+    return CompositeDisposable(pipeline.status.subscribe(on_status), asking)
+
+
+def _refusal(me: Identity | None, what: str, otherwise: str) -> NeedsAdmin:
+    whose = f"that of {me.name}" if me is not None else "none"
+    instead = f", or write {otherwise}" if otherwise else ""
+    return NeedsAdmin(
+        f"{what} needs an administrator's token, and this is {whose}, "
+        f"which hears nothing of other teams: take an administrator's{instead}"
+    )
 
 
 def _as_it_is(source: Observable[Event[P]]) -> Observable[Event[P]]:

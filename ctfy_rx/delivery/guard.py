@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from threading import get_ident
+from threading import get_ident, local
 from typing import Any, Final
 
 from reactivex import abc
@@ -35,7 +35,7 @@ from ctfy_rx.delivery.culprit import (
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import Failure, as_exception, report, report_end
 
-__all__ = ["UNATTENDED", "Guard", "Keeper"]
+__all__ = ["UNATTENDED", "Chain", "Guard", "Keeper", "chain_here"]
 
 _NOTHING: Final = object()
 
@@ -63,6 +63,26 @@ class Keeper:
 
 UNATTENDED: Final = Keeper()
 """That of a source which nobody else looks after."""
+
+
+class Chain:
+    """What somebody subscribes to in one call, with all that operators subscribe to for it. One that
+    `is_an_operators` was begun by an operator later, for whom is not known."""
+
+    def __init__(self, *, is_an_operators: bool) -> None:
+        self.is_an_operators = is_an_operators
+
+
+class _Here(local):
+    chain: Chain | None = None
+
+
+_here = _Here()
+
+
+def chain_here() -> Chain | None:
+    """That which is being subscribed to on this thread; None where reactivex's own observers began it."""
+    return _here.chain
 
 
 class Guard(abc.ObserverBase[Any]):
@@ -105,14 +125,18 @@ class Guard(abc.ObserverBase[Any]):
                 self._tell(error)
 
         self._beginning = get_ident()
+        trampoline = CurrentThreadScheduler.singleton()  # as reactivex does, so that sources can be ended
+        is_first = trampoline.schedule_required()
         try:
-            trampoline = CurrentThreadScheduler.singleton()  # as reactivex does, so that sources can be ended
-            if trampoline.schedule_required():
-                trampoline.schedule(start)
+            if is_first:
+                _here.chain = Chain(is_an_operators=self._feeds_operator)
+                trampoline.schedule(start)  # and what that schedules
             else:
                 start()
         finally:
             self._beginning = None
+            if is_first:
+                _here.chain = None
         if self._refusal is not None:
             raise self._refusal
 

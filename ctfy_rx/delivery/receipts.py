@@ -185,6 +185,7 @@ class Held:
 
     def take(self, kept: T | Kept) -> T:
         """The item of `kept`, which is taken out now."""
+        self.done()  # with what another task took
         if isinstance(kept, Kept):
             self._receipt = kept.receipt
             item: T = kept.item

@@ -51,24 +51,18 @@ def rate(
             observer: abc.ObserverBase[float], subscribed_on: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             timer = scheduler or subscribed_on or TimeoutScheduler.singleton()
-            came: deque[float] = deque()
+            recent = _Recent(seconds, timer)
             turns = Turns()
             tick = SerialDisposable()
 
-            def told() -> None:
-                horizon = seconds_of(timer) - seconds
-                while came and came[0] <= horizon:
-                    came.popleft()
-                observer.on_next(len(came) / seconds)
-
             def on_tick(*_: Any) -> None:
-                turns.take(told)
+                turns.take(lambda: observer.on_next(recent.a_second()))
                 if not tick.is_disposed:
                     tick.disposable = timer.schedule_relative(every, on_tick)
 
             tick.disposable = timer.schedule_relative(every, on_tick)
             items = source.subscribe(
-                lambda _: came.append(seconds_of(timer)),
+                recent.add,
                 lambda error: turns.take(lambda: observer.on_error(error)),
                 lambda: turns.take(observer.on_completed),
                 scheduler=subscribed_on,
@@ -78,3 +72,23 @@ def rate(
         return Observable(subscribe)
 
     return apply
+
+
+class _Recent:
+    """When the items of the last `seconds` came, by `timer`."""
+
+    def __init__(self, seconds: float, timer: abc.SchedulerBase) -> None:
+        self._seconds = seconds
+        self._timer = timer
+        self._came: deque[float] = deque()
+
+    def add(self, _: object) -> None:
+        """One has come."""
+        self._came.append(seconds_of(self._timer))
+
+    def a_second(self) -> float:
+        """How many came a second."""
+        horizon = seconds_of(self._timer) - self._seconds
+        while self._came and self._came[0] <= horizon:
+            self._came.popleft()
+        return len(self._came) / self._seconds

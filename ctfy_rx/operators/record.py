@@ -73,27 +73,37 @@ def record(
                 on_failure=observer.on_error,
             )
             recorder.start()
-
-            def on_next(event: E) -> None:
-                recorder.put(event)
-                observer.on_next(event)
-
-            def on_error(error: Exception) -> None:
-                recorder.finish()
-                observer.on_error(error)
-
-            def on_completed() -> None:
-                recorder.finish()
-                if recorder.error is None:
-                    observer.on_completed()
-
-            try:
-                subscription = source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
-            except BaseException:
-                recorder.finish()
-                raise
-            return CompositeDisposable(subscription, Disposable(recorder.finish))
+            return _subscribed(source, recorder, observer, scheduler)
 
         return Observable(subscribe)
 
     return compose(tee, share())
+
+
+def _subscribed(
+    source: Observable[E],
+    recorder: Recorder,
+    observer: abc.ObserverBase[E],
+    scheduler: abc.SchedulerBase | None,
+) -> abc.DisposableBase:
+    """`observer` hears what `recorder` writes; its end when all is written."""
+
+    def on_next(event: E) -> None:
+        recorder.put(event)
+        observer.on_next(event)
+
+    def on_error(error: Exception) -> None:
+        recorder.finish()
+        observer.on_error(error)
+
+    def on_completed() -> None:
+        recorder.finish()
+        if recorder.error is None:
+            observer.on_completed()
+
+    try:
+        subscription = source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+    except BaseException:
+        recorder.finish()
+        raise
+    return CompositeDisposable(subscription, Disposable(recorder.finish))

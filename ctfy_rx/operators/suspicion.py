@@ -87,24 +87,16 @@ def burst(
         def subscribe(
             observer: abc.ObserverBase[Burst], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            recent_of: OrderedDict[Hashable, deque[Event[Any]]] = OrderedDict()
+            recent = _Recent(n, seconds, max_keys)
 
             def on_next(event: Event[Any]) -> None:
                 try:
-                    its_key = key(event)
-                    recent = recent_of.setdefault(its_key, deque())
+                    burst = recent.add(key(event), event)
                 except Exception as error:  # noqa: BLE001 - by `key`, or what it returns has no hash
                     observer.on_error(error)
                     return
-                recent_of.move_to_end(its_key)
-                if len(recent_of) > max_keys:
-                    recent_of.popitem(last=False)
-                recent.append(event)
-                while (event.at - recent[0].at).total_seconds() > seconds:
-                    recent.popleft()
-                if len(recent) >= n:
-                    del recent_of[its_key]
-                    observer.on_next(Burst(its_key, tuple(recent)))
+                if burst is not None:
+                    observer.on_next(burst)
 
             return of_event(of)(source).subscribe(
                 on_next, observer.on_error, observer.on_completed, scheduler=scheduler
@@ -113,6 +105,30 @@ def burst(
         return Observable(subscribe)
 
     return apply
+
+
+class _Recent:
+    """The events of the last `seconds`, of each of the `max_keys` keys that were met last."""
+
+    def __init__(self, n: int, seconds: float, max_keys: int) -> None:
+        self._n = n
+        self._seconds = seconds
+        self._max_keys = max_keys
+        self._events_of: OrderedDict[Hashable, deque[Event[Any]]] = OrderedDict()
+
+    def add(self, key: Hashable, event: Event[Any]) -> Burst | None:
+        """Those of `key` with `event`, and they begin anew, where they are `n`."""
+        events = self._events_of.setdefault(key, deque())
+        self._events_of.move_to_end(key)
+        if len(self._events_of) > self._max_keys:
+            self._events_of.popitem(last=False)
+        events.append(event)
+        while (event.at - events[0].at).total_seconds() > self._seconds:
+            events.popleft()
+        if len(events) < self._n:
+            return None
+        del self._events_of[key]
+        return Burst(key, tuple(events))
 
 
 def shared_flags() -> Callable[[Observable[Event[Any]]], Observable[Event[ForeignAnswerSubmitted]]]:

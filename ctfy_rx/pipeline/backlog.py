@@ -49,7 +49,7 @@ class Delivery:
         self._observer = observer
         self._live = buffer
         self._logged: deque[Event[Payload]] = deque()
-        self._giving = self._each([])
+        self._giving: Generator[Event[Payload]] | None = None
         self._given: Callable[[], None] | None = None
         self._end: Callable[[], None] | None = None
         self._stopped = False
@@ -84,7 +84,8 @@ class Delivery:
     def fail(self, error: Exception) -> None:
         """Fail now, before all that waits; for who drains."""
         self.stop()
-        self._giving.close()  # of which the subscribers' hub keeps what an exception has left
+        if self._giving is not None:
+            self._giving.close()  # the subscribers' hub keeps what an exception has left of it
         self._observer.on_error(error)
 
     def stop(self) -> None:
@@ -96,18 +97,21 @@ class Delivery:
         """Deliver some of what waits; whether there may be more."""
         if self._stopped:
             return False
-        if self._logged:
+        if self._giving is not None:  # an exception that was meant for the program has left some of them
+            self._give(self._giving)
+        elif self._logged:
             self._give_logged()
         elif live := self._live.take_several(_BATCH):
-            self._give(live)
+            self._give(self._each(live))
         else:
             self._finish()
             return False
         return True
 
-    def _give(self, events: list[Event[Payload]]) -> None:
-        self._giving = self._each(events)
-        self._observer.on_next(self._giving)
+    def _give(self, events: Generator[Event[Payload]]) -> None:
+        self._giving = events
+        self._observer.on_next(events)
+        self._giving = None
 
     def _each(self, events: list[Event[Payload]]) -> Generator[Event[Payload]]:
         """`events`, with what is counted of each while they are taken."""
@@ -127,12 +131,13 @@ class Delivery:
             self._tell(Lagging(lag))
 
     def _give_logged(self) -> None:
-        event = self._logged[0]
-        self._progress.deliver(event.cursor or "", lambda: self._give([event]))
-        self._logged.popleft()
-        if not self._logged and self._given is not None:
-            given, self._given = self._given, None
-            given()
+        event = self._logged.popleft()  # before it is given, so that it never comes again
+        try:
+            self._progress.deliver(event.cursor or "", lambda: self._give(self._each([event])))
+        finally:
+            if not self._logged and self._given is not None:
+                given, self._given = self._given, None
+                given()
 
     def _finish(self) -> None:
         if self._end is not None:

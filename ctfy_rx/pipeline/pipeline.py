@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
-from weakref import WeakSet
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
@@ -21,6 +20,7 @@ from ctfy_rx.delivery.receipts import Progress, Receipts
 from ctfy_rx.event import Event
 from ctfy_rx.operators.share import Choice, Shared
 from ctfy_rx.pipeline.asking import Asking
+from ctfy_rx.pipeline.ending import Ending
 from ctfy_rx.pipeline.kept import Kept, KeptEvents
 from ctfy_rx.pipeline.overseer import Overseer
 from ctfy_rx.platform.questions import Identity
@@ -29,7 +29,6 @@ from ctfy_rx.status import Closed, Open, Status
 from ctfy_rx.threads.consumers import Consumer, who_subscribes
 from ctfy_rx.threads.loops import Drive, LoopScheduler, loop_of
 from ctfy_rx.threads.process import OwnLock
-from ctfy_rx.threads.turns import after_all
 
 __all__ = ["Pipeline", "Source", "Tell"]
 
@@ -76,19 +75,20 @@ class Pipeline(Overseer):
         self.ask = Asking(platform, lambda: self.loop, self.attach)
         self._source = source
         self._state = OwnLock()
-        self._loops: WeakSet[Consumer] = WeakSet()  # they may have events though all have come to them
-        self.events: Shared[Event[Payload]] | Cold[Event[Payload]]
-        if cold:
-            self.events = Cold(self._open, self.counters)
-        else:
-            self.events = Shared(
-                Observable(self._open),
-                batches=live,
-                key=attrgetter("event"),
-                autoconnect=autoconnect,
-                linger=linger,
-                receipts=self.receipts,
-            )
+        self._ending = Ending()
+        self.events: Shared[Event[Payload]] | Cold[Event[Payload]] = (
+            Cold(self._open, self.counters) if cold else self._shared(autoconnect=autoconnect, linger=linger)
+        )
+
+    def _shared(self, *, autoconnect: bool, linger: float) -> Shared[Event[Payload]]:
+        return Shared(
+            Observable(self._open),
+            batches=self.live,
+            key=attrgetter("event"),
+            autoconnect=autoconnect,
+            linger=linger,
+            receipts=self.receipts,
+        )
 
     def __repr__(self) -> str:
         return f"{self.name} ({self.status.current}, {self.subscribers.subscribed} subscribed)"
@@ -141,8 +141,7 @@ class Pipeline(Overseer):
             closed = self.closed
             if not closed:
                 self.subscribers.add(observer, source)
-            if not closed and consumer is not None:
-                self._loops.add(consumer)
+                self._ending.add(observer, consumer)
         if closed:
             observer.on_completed()
             return Disposable()
@@ -205,7 +204,7 @@ class Pipeline(Overseer):
         """What waits in the buffers of loops is discarded, then all complete: after the items that are being
         delivered, so that nobody is completed in the middle of a call."""
         with self._state:
-            loops = tuple(self._loops)
+            loops = self._ending.begin(self)
 
         def complete_one(observer: abc.ObserverBase[Any]) -> None:
             for loop in loops:
@@ -216,19 +215,11 @@ class Pipeline(Overseer):
             # Those whom the end of the connection did not complete: a merge with an interval, say, would go
             # on for ever. The innermost came last and go first: what take_last, say, still holds is
             # delivered.
-            for observer in reversed(tuple(self.subscribers)):
-                complete(observer)
-
-        def complete_the_loops() -> None:
             for loop in loops:
                 loop.accept()
-            has_ended = after_all(len(loops), complete_the_others)
-            for loop in loops:
-                loop.complete(has_ended)
+            self._ending.complete(loops, reversed(tuple(self.subscribers)))
 
-        for loop in loops:
-            loop.closed(self)
-        self.events.close(complete_one, then=complete_the_loops)
+        self.events.close(complete_one, then=complete_the_others)
 
     def _open(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
@@ -247,9 +238,6 @@ class Pipeline(Overseer):
             tell(Closed(reopens=True))
             observer.on_completed()
 
-        # The first subscriber's scheduler chooses the driver, but its clock is its own: it may be gone before
-        # the connection is.
-        loop = loop_of(scheduler)
         drive = self.drive = Drive(on_error)
         consumer = who_subscribes()
         if consumer is not None:
@@ -257,17 +245,19 @@ class Pipeline(Overseer):
         end = CompositeDisposable(Disposable(drive.end), Disposable(tell.stop))
         try:
             if not self.live:  # of what comes from elsewhere nobody tells
-                drive.by(loop)
+                drive.by(loop_of(scheduler))
             connection = self._source(tell).subscribe(
-                self._taken(observer.on_next),
-                on_error,
-                on_completed,
-                scheduler=scheduler if loop or self.cold else None,
+                self._taken(observer.on_next), on_error, on_completed, scheduler=self._that_drives(scheduler)
             )
         except BaseException:
             end.dispose()
             raise
         return CompositeDisposable(connection, end)
+
+    def _that_drives(self, scheduler: abc.SchedulerBase | None) -> abc.SchedulerBase | None:
+        """That of the first subscriber, where it is a loop's. Its clock is its own: it may be gone before the
+        connection is."""
+        return scheduler if loop_of(scheduler) or self.cold else None
 
     def _taken(self, give: Callable[[Any], None]) -> Callable[[Any], None]:
         """`give`, with what is done before to each event, or to each batch of a live source."""

@@ -15,7 +15,7 @@ from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames
 from ctfy_rx.delivery.buffer import Buffer, Drops, Policy
 from ctfy_rx.delivery.receipts import Progress, Receipts
-from ctfy_rx.errors import StreamClosed
+from ctfy_rx.errors import BufferOverflow, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.backlog import Delivery
 from ctfy_rx.pipeline.workers import LoopWorkers, ThreadWorkers
@@ -110,8 +110,14 @@ class Stage:
         self._counters.note(status)
         self._tell_feed(status)
         if isinstance(status, Gap) and (self._doorbell.is_platform or self._doorbell.is_anonymous):
-            # Whoever refetches the scoreboard on this signal has perhaps missed one.
+            self._signal_scoreboard()
+
+    def _signal_scoreboard(self) -> None:
+        """Whoever refetches the scoreboard on this signal has perhaps missed one."""
+        try:
             self._delivery.put([Event("scoreboard_updated", "{}", received=time.time(), origin="local")])
+        except BufferOverflow as error:  # whoever told us of the gap takes no exception
+            self.on_error(error)
 
     def on_next(self, frames: list[Frame]) -> None:
         """What one read of the socket brought."""

@@ -200,8 +200,12 @@ class LoopWorkers:
 
     def _drain(self) -> None:
         self._drains = False
-        if self._delivery.drain():
-            self._drain_soon()
+        waits = True  # also after an interrupt, for a loop that then goes on
+        try:
+            waits = self._delivery.drain()
+        finally:
+            if waits:
+                self._drain_soon()
 
     async def _read(self) -> None:
         effects = self._doorbell.read()

@@ -86,12 +86,7 @@ class Recorder:
         self._after = None if cursor is None else Cursor.parse(cursor)
         self._written: set[tuple[int, float | None]] = set()
         self._thread = threading.Thread(target=self._run, name="ctfy_rx recorder", daemon=True)
-        if self.tape.found.mended:
-            _log.warning(
-                "%s ended in the middle of an event (%d bytes of it were cut off); it goes on after it",
-                self.tape.path.name,
-                self.tape.found.cut,
-            )
+        self._tell_of_what_was_mended()
 
     def start(self) -> None:
         """Begin to write."""
@@ -136,6 +131,15 @@ class Recorder:
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it has ended within `timeout` seconds."""
         return self._is_of_the_parent or wait_for(self._ended, timeout)
+
+    def _tell_of_what_was_mended(self) -> None:
+        found = self.tape.found
+        if found.mended:
+            _log.warning(
+                "%s ended in the middle of an event (%d bytes of it were cut off); it goes on after it",
+                self.tape.path.name,
+                found.cut,
+            )
 
     @property
     def _is_of_the_parent(self) -> bool:

@@ -13,7 +13,6 @@ from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import named
-from ctfy_rx.pipeline.pipeline import Tell
 from ctfy_rx.platform.since import Since, checked
 from ctfy_rx.reconnect import Backoff
 from ctfy_rx.relay.broker import DEFAULT_URL, Broker
@@ -92,9 +91,7 @@ def from_nats(
         raise ConfigurationError(f"pace must be one of {', '.join(get_args(Pace))}")
     if ack_wait <= 0:
         raise ConfigurationError(f"ack_wait is seconds, more than 0, not {ack_wait}")
-    for name, value in (("stream", stream), ("durable", durable)):
-        if value is not None and (not value or set(value) & set(" .*>/\\\t\r\n")):
-            raise ConfigurationError(f"{name}= is a name without spaces, dots, slashes and wildcards")
+    _check_names(stream=stream, durable=durable)
     wish = Wish(
         stream=stream,
         names=names,
@@ -115,23 +112,30 @@ def from_nats(
         reset_after=5.0,
     )
     receipts = Receipts()
-
-    def opened(tell: Tell) -> Observable[Event]:
-        def subscribe(observer: Observer, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            work, loop = Work(broker, backoff, wish, tell), loop_of(scheduler)
-            if loop is None:
-                return OnThreads(work, observer, receipts).start()
-            return OnLoop(work, observer, receipts).start(loop)
-
-        return Observable(subscribe)
-
     return EventStream.over(
-        opened,
+        lambda tell: _opened(Work(broker, backoff, wish, tell), receipts),
         name=f"{stream} at {broker.address}",
         autoconnect=autoconnect,
         linger=linger,
         receipts=receipts,
     )
+
+
+def _opened(work: Work, receipts: Receipts) -> Observable[Event]:
+    def subscribe(observer: Observer, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        loop = loop_of(scheduler)
+        if loop is None:
+            return OnThreads(work, observer, receipts).start()
+        return OnLoop(work, observer, receipts).start(loop)
+
+    return Observable(subscribe)
+
+
+def _check_names(**names: str | None) -> None:
+    """Raise `ConfigurationError` for what JetStream takes for no name."""
+    for option, name in names.items():
+        if name is not None and (not name or set(name) & set(" .*>/\\\t\r\n")):
+            raise ConfigurationError(f"{option}= is a name without spaces, dots, slashes and wildcards")
 
 
 def _names(events: Names) -> tuple[str, ...]:

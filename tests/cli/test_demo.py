@@ -6,10 +6,17 @@ import json
 import re
 import signal
 import socket
+import threading
+from typing import Any
 
 import pytest
 
-from ctfy_rx import events
+from ctfy_rx import EventStream, events
+from ctfy_rx.cli.demo_contest import Showcase
+from ctfy_rx.cli.screen import Screen
+from ctfy_rx.cli.values import as_selection
+from ctfy_rx.cli.watching import View
+from ctfy_rx.contest.directory import look_up
 
 from ..support.command import finished, running
 from ..support.ports import own_port
@@ -36,6 +43,29 @@ def test_the_demo_tells_what_a_repeated_answer_is_and_which_is_the_first(bare: d
     assert len(solved) == len(set(solved)) > 5
     assert "a new announcement: The contest has begun - 14 challenges." in said
     assert not [line for line in said if "_" in line or re.search(r"[0-9a-f]{12}", line)]
+
+
+def test_the_demo_opens_its_stream_when_it_knows_the_names(monkeypatch: pytest.MonkeyPatch):
+    order: list[str] = []
+    opened = threading.Event()
+    connect = EventStream.connect
+
+    def connecting(stream: EventStream) -> Any:
+        order.append("opened")
+        opened.set()
+        return connect(stream)
+
+    def slowly(contests: Any) -> Any:
+        opened.wait(0.2)  # who opens it too early has done so by then
+        names = yield from look_up(contests)
+        order.append("known")
+        return names
+
+    monkeypatch.setattr(EventStream, "connect", connecting)
+    monkeypatch.setattr("ctfy_rx.contest.streams.look_up", slowly)
+    view = View(selection=as_selection(None), json=True, count=1)
+    Showcase(Screen(quiet=True), speed=600, seed=7, port=None, seconds=None).watch(view)
+    assert order[:2] == ["known", "opened"]
 
 
 def test_the_demo_speaks_json_and_filters(bare: dict[str, str]):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ctfy_rx import Closed, Connecting, Dropped, Event, FrameDecoder, Gap, Idle, Open, Waiting
+from ctfy_rx import Closed, Connecting, Dropped, Event, FrameDecoder, Gap, Idle, Open, TokenRefused, Waiting
 from ctfy_rx.catalogue import PAYLOADS
 from ctfy_rx.cli.render import as_json, as_status, as_text
 from ctfy_rx.sentences import SENTENCES
@@ -196,13 +196,17 @@ def test_json_keeps_lone_surrogates():
     [
         (Open(), "connected to http://127.0.0.1:8100"),
         (Open(nobody=True), "connected to http://127.0.0.1:8100; nobody: signals only"),
-        (Waiting(4.2, ConnectionError("connection refused"), 3), "reconnecting in 4 s: connection refused"),
+        (
+            Open(refused=TokenRefused("401: expired", status=401)),
+            "connected to http://127.0.0.1:8100; nobody: signals only (401: expired)",
+        ),
+        (Waiting(4.2, ConnectionError("connection refused"), 3), "reconnecting in 4.2 s: connection refused"),
         (Waiting(0.31, None, 1), "reconnecting in 0.3 s: the server ended the connection"),
-        (Waiting(1.0, ConnectionError("\x1b[2J\n"), 1), "reconnecting in 1 s: ␛[2J␊"),
-        (Gap(3.1), "events of the last 3 s may be missing"),
+        (Waiting(1.0, ConnectionError("\x1b[2J\n"), 1), "reconnecting in 1.0 s: ␛[2J␊"),
+        (Gap(3.1), "events of the last 3.1 s may be missing"),
         (
             Gap(3.1, resumable=True),
-            "events of the last 3 s may be missing, if the server cannot give them again",
+            "events of the last 3.1 s may be missing, if the server cannot give them again",
         ),
         (Dropped(8), "a consumer is too slow: 8 events dropped"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import reactivex
 from reactivex.subject import Subject
 
@@ -92,6 +94,40 @@ def test_an_event_that_comes_to_a_loop_while_its_stream_is_being_closed_has_fail
     source.give("a")
     assert list(items) == []
     assert source.settled == [("a", False)]
+
+
+def test_an_event_that_is_dropped_just_when_another_was_taken_keeps_its_own_receipt(monkeypatch):
+    source = Source()
+    items = Items(source.stream, buffer=2)
+    waiting = items._queue._items
+    source.give("a")
+    source.give("b")
+
+    def taken_while_others_come(take=waiting.take):
+        item = take()
+        monkeypatch.setattr(waiting, "take", take)
+        source.give("c")
+        source.give("d")
+        return item
+
+    monkeypatch.setattr(waiting, "take", taken_while_others_come)
+    assert next(items).event == "a"
+    assert source.settled == [("b", False)]
+    next(items)
+    assert source.settled[1:] == [("a", True)]
+    items.close()
+
+
+async def test_an_event_is_done_with_when_another_task_takes_the_next():
+    source = Source()
+    items = aiter(source.stream)
+    waiting = [asyncio.ensure_future(anext(items)) for _ in range(2)]
+    await asyncio.sleep(0)  # both wait
+    source.give("a")
+    source.give("b")
+    await asyncio.gather(*waiting)
+    await items.aclose()
+    assert source.settled == [("a", True), ("b", False)]
 
 
 def test_all_who_hear_an_event_must_be_done_with_it():

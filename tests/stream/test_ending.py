@@ -15,6 +15,7 @@ from unittest.mock import ANY
 import httpx
 import pytest
 import reactivex
+from reactivex import Subject
 from reactivex import operators as ops
 
 import ctfy_rx
@@ -157,6 +158,57 @@ def test_close_while_connecting_ends_consumers_at_once(unanswered: str):
     stream.close()
     assert end.is_set()
     until(lambda: not readers())
+
+
+def held_in_an_item(given: Subject[Any], subscribe: Callable[..., Any], go_on: threading.Event) -> list[str]:
+    """A subscriber that stays in its first item until it may go on; gives what it does then."""
+    inside, order = threading.Event(), list[str]()
+
+    def slow(_: object) -> None:
+        inside.set()
+        go_on.wait(PATIENCE)
+        order.append("item")
+
+    subscribe(slow, on_completed=lambda: order.append("completed"))
+    given.on_next(testing.solve())
+    assert inside.wait(PATIENCE)
+    return order
+
+
+def test_close_completes_others_while_a_subscriber_with_a_thread_of_its_own_is_in_the_middle_of_an_item():
+    given, go_on = Subject[Any](), threading.Event()
+    stream = EventStream.over(given)
+    end = ended(stream.merge(reactivex.never()))
+    order = held_in_an_item(given, stream.buffered().subscribe, go_on)
+    late_end = ended(stream.filter(bool).merge(reactivex.never()))
+    stream.close()
+    assert end.is_set()
+    assert late_end.is_set()
+    assert order == []
+    go_on.set()
+    until(lambda: order == ["item", "completed"])
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda stream: stream.buffered().merge(reactivex.never()),
+        lambda stream: stream.take(0).concat(stream.buffered()).merge(reactivex.never()),
+        lambda stream: stream.merge(reactivex.never()).buffered().merge(reactivex.never()),
+    ],
+    ids=["merged", "subscribed to later", "merged twice"],
+)
+def test_close_completes_nobody_in_the_middle_of_an_item_that_a_thread_of_its_own_gives(made: Any):
+    given, go_on = Subject[Any](), threading.Event()
+    stream = EventStream.over(given)
+    merged = made(stream)
+    first = Background(lambda: held_in_an_item(given, merged.subscribe, go_on))
+    order = first.join()
+    stream.close()
+    assert order == []
+    go_on.set()
+    until(lambda: "completed" in order)
+    assert order[-1] == "completed"
 
 
 def test_close_twice_and_from_many_threads_is_close_once(p: Platform):

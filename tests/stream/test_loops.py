@@ -392,3 +392,31 @@ async def test_a_loop_of_another_thread_may_drive_the_stream_that_blocks_this_on
         items = iter(stream)
         p.announce("hello")
         assert next(items).event == "announcement_created"
+
+
+def test_a_loop_that_goes_on_after_an_interrupt_gives_the_rest_and_nothing_twice(p: Platform):
+    heard: list[int | None] = []
+
+    def on_next(event: Event) -> None:
+        heard.append(event.log_id)
+        if len(heard) == 1:
+            raise KeyboardInterrupt
+
+    async def hear() -> None:
+        stream.wrong_answers().subscribe(on_next, scheduler=AsyncIOScheduler(asyncio.get_running_loop()))
+        await soon(lambda: p.connections)
+        for _ in range(3):
+            p.wrong(team=0, challenge=0)
+        await soon(lambda: len(heard) >= 3)
+
+    async def go_on() -> None:
+        await soon(lambda: len(heard) >= 3)
+        stream.close()
+
+    with asyncio.Runner() as runner, ctfy_rx.events(p.url, token=p.admin_token) as stream:
+        loop = runner.get_loop()
+        hearing = loop.create_task(hear())
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(hearing)
+        loop.run_until_complete(go_on())
+    assert len(heard) == len(set(heard)) == 3

@@ -142,6 +142,25 @@ def test_with_the_policy_error_the_stream_fails_after_what_waits(p: Platform):
     until(lambda: p.connections == 0)
 
 
+def test_the_signal_after_a_gap_is_not_lost_in_silence_where_there_is_no_room_for_it(p: Platform):
+    held = Held()
+    failures: list[Exception] = []
+    stream = ctfy_rx.events(p.url, buffer=10, policy="error", initial=0.01)
+    stream.subscribe(held.on_next, failures.append)
+    until(lambda: p.connections)
+    burst(p, 1)
+    assert held.entered.wait(PATIENCE)
+    burst(p, 10)
+    until(lambda: stream.stats.frames == 11)
+    p.drop_connections()
+    until(lambda: stream.stats.gaps)
+    held.go.set()
+    until(lambda: failures)
+    assert isinstance(failures[0], BufferOverflow)
+    assert len(held.events) == 11
+    until(lambda: p.connections == 0)
+
+
 def test_a_subscriber_may_have_a_buffer_of_its_own(p: Platform):
     held = Held()
     every: list[ctfy_rx.Event] = []

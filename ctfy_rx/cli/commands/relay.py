@@ -69,23 +69,25 @@ def relay_platform(
     if not found.token:
         raise typer.BadParameter(f"a relay needs the session token of an administrator; {found.notes[0]}")
     told(found, screen)
-    try:
-        limits = Limits(
-            replicas=replicas,
-            max_age=max_age,
-            max_bytes=max_bytes,
-            duplicate_window=duplicate_window,
-        )
-    except ConfigurationError as error:
-        raise typer.BadParameter(str(error)) from None
     plan = Plan(
         target=found,
         to=to,
         stream=stream,
         since="start",
-        limits=limits,
+        limits=_limits(replicas, max_age, max_bytes, duplicate_window),
         serve=serve,
         public=public,
         nats={"user_credentials": credentials} if credentials else {},
     )
     reporting(screen, lambda: relay(plan, screen))
+
+
+def _limits(
+    replicas: int | None, max_age: float | None, max_bytes: int | None, duplicate_window: float | None
+) -> Limits:
+    try:
+        return Limits(
+            replicas=replicas, max_age=max_age, max_bytes=max_bytes, duplicate_window=duplicate_window
+        )
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -1,0 +1,64 @@
+"""How all complete when a stream is closed: whoever is fed on a thread of its own after that has ended, and
+nobody in the middle of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from reactivex import abc
+
+from ctfy_rx.delivery.guard import Chain, chain_here
+from ctfy_rx.delivery.hub import complete
+from ctfy_rx.threads.consumers import Consumer
+from ctfy_rx.threads.turns import after_all
+
+__all__ = ["Ending"]
+
+Observer = abc.ObserverBase[Any]
+
+
+class Ending:
+    """The consumers that stand on a stream, which may have items though all have come to them, and the chains
+    of operators in which they and the observers stand."""
+
+    def __init__(self) -> None:
+        self._consumers: WeakKeyDictionary[Consumer, Chain | None] = WeakKeyDictionary()
+        self._observers: WeakKeyDictionary[Observer, Chain | None] = WeakKeyDictionary()
+
+    def add(self, observer: Observer, consumer: Consumer | None) -> None:
+        """`observer` is being subscribed, on this thread, and with it `consumer`."""
+        chain = chain_here()
+        self._observers[observer] = chain
+        if consumer is not None:
+            self._consumers[consumer] = chain
+
+    def begin(self, stream: object) -> tuple[Consumer, ...]:
+        """`stream` is being closed: what waits at the consumers is discarded. Gives them."""
+        consumers = tuple(self._consumers)
+        for consumer in consumers:
+            consumer.closed(stream)
+        return consumers
+
+    def complete(self, consumers: tuple[Consumer, ...], observers: Iterable[Observer]) -> None:
+        """Complete `consumers`, and each of `observers` when those that may feed it have ended."""
+        fed: dict[Consumer, list[Callable[[], None]]] = {consumer: [] for consumer in consumers}
+        for observer in observers:
+            feeding = [consumer for consumer in consumers if self._may_feed(consumer, observer)]
+            one_has_ended = after_all(len(feeding), partial(complete, observer))
+            for consumer in feeding:
+                fed[consumer].append(one_has_ended)
+        for consumer, have_waited in fed.items():
+            consumer.complete(partial(_call_each, have_waited))
+
+    def _may_feed(self, consumer: Consumer, observer: Observer) -> bool:
+        """Of what an operator has subscribed to later, as `concat` does, nobody knows for whom."""
+        chain = self._consumers.get(consumer)
+        return chain is None or chain.is_an_operators or chain is self._observers.get(observer)
+
+
+def _call_each(actions: Iterable[Callable[[], None]]) -> None:
+    for action in actions:
+        action()
