@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
+from benchmarks.regressions import regressions
 from benchmarks.report import write
 from benchmarks.run import ROWS, measured
 
@@ -26,12 +28,15 @@ def main() -> None:
     )
     parser.add_argument("--report", action="store_true", help="write the chart and the page again, no more")
     options = parser.parse_args()
-    results = json.loads(_KEPT.read_text()) if _KEPT.exists() else {}
+    before = json.loads(_KEPT.read_text()) if _KEPT.exists() else {}
+    results = dict(before)
     if not options.report:
         for name in options.only:  # each is kept as soon as it is there
             results |= measured(name, rounds=options.rounds, count=options.count, flood=options.flood)
             _KEPT.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     write(results, _KEPT.parent)
+    for slower in regressions(before, results):
+        print(f"\nSLOWER THAN BEFORE: {slower}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,17 @@ from __future__ import annotations
 from itertools import cycle, islice
 from pathlib import Path
 
-__all__ = ["NAMES", "chunked", "coalesced", "every_name", "of_size", "one_in_a_hundred"]
+__all__ = [
+    "NAMES",
+    "chunked",
+    "coalesced",
+    "cut",
+    "every_name",
+    "of_size",
+    "one_in_a_hundred",
+    "with_crlf",
+    "with_ids",
+]
 
 _RECORDING = Path(__file__).parents[1] / "tests" / "data" / "admin.sse"
 NAMES = ("flag_wrong", "flag_correct", "flag_wrong", "scoreboard_updated")
@@ -39,6 +49,22 @@ def of_size(size: int, count: int) -> list[bytes]:
     return [head + b"x" * (size - len(head) - len(tail)) + tail] * count
 
 
+def with_crlf(frames: list[bytes]) -> list[bytes]:
+    """`frames` with the line ends of Windows, as sse-starlette and others write them."""
+    return [frame.replace(b"\n", b"\r\n") for frame in frames]
+
+
+def with_ids(frames: list[bytes]) -> list[bytes]:
+    """`frames` with an id each, as servers write them that can replay."""
+    return [b"id: %d\n%b" % (number, frame) for number, frame in enumerate(frames)]
+
+
+def cut(frames: list[bytes], size: int = 16 * 1024) -> list[bytes]:
+    """The bytes of `frames` in pieces of `size`."""
+    whole = b"".join(frames)
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
 def chunked(frames: list[bytes]) -> bytes:
     """One HTTP chunk for each frame, as the platform sends them."""
     return b"".join(b"%x\r\n%b\r\n" % (len(frame), frame) for frame in frames)
@@ -46,5 +72,4 @@ def chunked(frames: list[bytes]) -> bytes:
 
 def coalesced(frames: list[bytes], size: int = 16 * 1024) -> bytes:
     """HTTP chunks of `size` bytes."""
-    whole = b"".join(frames)
-    return chunked([whole[at : at + size] for at in range(0, len(whole), size)])
+    return chunked(cut(frames, size))

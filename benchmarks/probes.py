@@ -79,20 +79,30 @@ def _limit(chunks: list[bytes]) -> int:
     return count
 
 
-def decoders(rounds: str, size: str) -> dict[str, float]:
-    """Frames a second of each decoder, real frames in chunks of `size` bytes: the median of `rounds`."""
+def decoders(rounds: str) -> dict[str, dict[str, float]]:
+    """Frames a second of each decoder, of real frames as servers send them: the median of `rounds`."""
     from benchmarks import material
 
     frames = material.every_name(20_000)
-    whole = b"".join(frames)
-    chunks = [whole[at : at + int(size)] for at in range(0, len(whole), int(size))]
-    taken: dict[str, list[float]] = {}
+    kinds = {
+        "coalesced": material.cut(frames),
+        "chunks": frames,
+        "crlf": material.cut(material.with_crlf(frames)),
+        "ids": material.cut(material.with_ids(frames)),
+    }
+    every = [_ours, _launchdarkly, _httpx_sse]
+    able = {kind: [*every, _limit] if kind in ("coalesced", "chunks") else every for kind in kinds}
+    taken: dict[str, dict[str, list[float]]] = {kind: {} for kind in kinds}
     for _ in range(int(rounds)):
-        for decode in (_ours, _launchdarkly, _httpx_sse, _limit):
-            began = time.process_time()
-            assert decode(chunks) == len(frames), decode
-            taken.setdefault(decode.__name__[1:], []).append(time.process_time() - began)
-    return {name: len(frames) / median(seconds) for name, seconds in taken.items()}
+        for kind, chunks in kinds.items():
+            for decode in able[kind]:
+                began = time.process_time()
+                assert decode(chunks) == len(frames), (decode, kind)
+                taken[kind].setdefault(decode.__name__[1:], []).append(time.process_time() - began)
+    return {
+        kind: {name: len(frames) / median(seconds) for name, seconds in by_name.items()}
+        for kind, by_name in taken.items()
+    }
 
 
 # The cost of subscribers

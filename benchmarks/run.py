@@ -55,6 +55,7 @@ def _throughput(
             "per_second": count / median(each["seconds"] for each in runs),
             "cpu_us": median(each["cpu"] for each in runs) / count * 1e6,
             "least_cpu_us": min(each["cpu"] for each in runs) / count * 1e6,
+            "most_cpu_us": max(each["cpu"] for each in runs) / count * 1e6,
         }
         for client, runs in taken.items()
     }
@@ -75,6 +76,11 @@ def _chunks(url: str, rounds: int, count: int) -> Any:
 def _coalesced(url: str, rounds: int, count: int) -> Any:
     # The limit looks at no HTTP, and here a chunk may begin inside a frame.
     return _throughput(url, [name for name in _BY_CHUNKS if name != "limit"], count, "coalesced", rounds)
+
+
+def _framings(url: str, rounds: int, count: int) -> Any:
+    clients = ["ours", "launchdarkly", "httpx_sse"]
+    return {kind: _throughput(url, clients, count, kind, rounds) for kind in ("crlf", "ids")}
 
 
 def _solves(url: str, rounds: int, count: int) -> Any:
@@ -129,9 +135,10 @@ def _imports(_: str, rounds: int, __: int) -> Any:
 
 
 ROWS: dict[str, Any] = {
-    "decoders": lambda _, rounds, __: _child("benchmarks.probes", "decoders", 3 * rounds, 16384),
+    "decoders": lambda _, rounds, __: _child("benchmarks.probes", "decoders", 3 * rounds),
     "chunks": _chunks,
     "coalesced": _coalesced,
+    "framings": _framings,
     "solves": _solves,
     "shared": lambda _, rounds, __: _child("benchmarks.probes", "shared", rounds),
     "latency": _latency,

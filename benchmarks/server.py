@@ -35,6 +35,10 @@ def _unit(kind: str, count: int) -> bytes:
             return material.chunked(material.every_name(count))
         case "coalesced":
             return material.coalesced(material.every_name(count), int(size or 16384))
+        case "crlf":
+            return material.chunked(material.with_crlf(material.every_name(count)))
+        case "ids":
+            return material.chunked(material.with_ids(material.every_name(count)))
         case "solves":
             return material.coalesced(material.one_in_a_hundred(count))
         case "size":
