@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
+from ctfy_rx.appearance import AGAIN, CODES, FIRST_BLOOD, FOUND_A_FLAG, OWN, SENTENCES, Sentence
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.event import Event
-from ctfy_rx.sentences import AGAIN, CODES, FIRST_BLOOD, FOUND_A_FLAG, OWN, SENTENCES, Sentence
 from ctfy_rx.text.printable import plain, short
 
 __all__ = ["Words", "duration", "in_words"]

@@ -22,11 +22,11 @@ HOUSE = """
     sse catalogue
     decoding
     event status reconnect
-    sentences ledger stats
+    appearance ledger stats
     wording
     threads: process turns waiting / loops / consumers
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
-        clock guard interests iterators / composed hub / cold status_feed
+        clock guard interests iterators / guarded hub / cold status_feed
     connection: chunk_joining content_coding either_httpx http_values route tls / redaction /
         client_maker joined_reads request / answers bodies clients redirects /
         credentials failures steps / options rest / attempt / driver / loop_driver thread_driver / frames
@@ -36,8 +36,8 @@ HOUSE = """
         suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
     pipeline: asking ending kept lineage / backlog fluent logbook / overseer workers / stage / pipeline
-    contest: admins alongside eventual mine refreshing values / boards questions / bloods boxes directory /
-        naming / streams
+    contest: admins eventual merge_alongside mine refreshing values / boards questions / bloods boxes
+        directory / naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay
     relay: broker intake public wire / in_flight pulling ring / journal / reading sending / publishing
         threads / consuming / sources / replaying / serving

@@ -25,6 +25,7 @@ from ctfy_rx import (
     events,
     to_iter,
 )
+from ctfy_rx.appearance import COUNTERS
 from ctfy_rx.cli.actions import Action, Maker
 from ctfy_rx.cli.filters import Selection, with_titles
 from ctfy_rx.cli.reached import Reached
@@ -34,7 +35,6 @@ from ctfy_rx.cli.screen import Screen, is_terminal, when_nobody_reads
 from ctfy_rx.cli.settings import Target
 from ctfy_rx.platform.doorbell import LogOption
 from ctfy_rx.platform.since import Since
-from ctfy_rx.sentences import COUNTERS
 
 __all__ = ["View", "show", "watch"]
 

@@ -2,12 +2,12 @@
 
 ::
 
-    values.py      boards, boxes                     questions.py  what is asked, what the answers mean
-    directory.py   what ids mean                     naming.py     a directory that keeps itself up to date
-    refreshing.py  fetched again when it has changed eventual.py   one item that is to come
-    alongside.py   other sources among the items     streams.py    the methods of `EventStream`
-    bloods.py      first bloods without an admin     boxes.py      an instance, until it is ready
-    admins.py      what others are refused           mine.py       whose an event is
+    values.py           boards, boxes                     questions.py  what is asked, what the answers mean
+    directory.py        what ids mean                     naming.py     a directory, kept up to date
+    refreshing.py       fetched again when it has changed eventual.py   one item that is to come
+    merge_alongside.py  other sources among the items     streams.py    the methods of `EventStream`
+    bloods.py           first bloods without an admin     boxes.py      an instance, until it is ready
+    admins.py           what others are refused           mine.py       whose an event is
 """
 
 __all__: list[str] = []

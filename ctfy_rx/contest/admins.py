@@ -10,7 +10,7 @@ from typing_extensions import TypeVar
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.steps import Steps
-from ctfy_rx.delivery.composed import Composed
+from ctfy_rx.delivery.guarded import Composed
 from ctfy_rx.errors import NeedsAdmin, TokenRefused
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.pipeline import Pipeline

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from reactivex import Observable
 
 from ctfy_rx.contest.values import Scoreboard
-from ctfy_rx.delivery.composed import Composed
 from ctfy_rx.delivery.guard import Keeper
+from ctfy_rx.delivery.guarded import Composed
 from ctfy_rx.stats import Stats
 from ctfy_rx.status import Status
 

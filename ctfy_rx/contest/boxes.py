@@ -9,12 +9,12 @@ from reactivex import Observable, abc
 from reactivex import operators as ops
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
+from ctfy_rx.contest.merge_alongside import merge_alongside
 from ctfy_rx.contest.questions import instance
 from ctfy_rx.contest.refreshing import refreshed
 from ctfy_rx.contest.values import Instance
-from ctfy_rx.delivery.composed import Composed
+from ctfy_rx.delivery.guarded import Composed
 from ctfy_rx.errors import InstanceFailed
 from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.status import Open
@@ -72,7 +72,7 @@ class Box:
         opened = self._stream.status.pipe(ops.filter(lambda status: isinstance(status, Open)))
         now_and_then = reactivex.interval(_LOOK, scheduler=timer)
         looks = self.events().pipe(
-            alongside(opened, now_and_then),
+            merge_alongside(opened, now_and_then),
             refreshed(
                 lambda: self._pipeline.ask(lambda: instance(self.id)),
                 timer_of=self._pipeline.timer,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from ctfy_rx.delivery.composed import Composed
+from ctfy_rx.delivery.guarded import Composed
 from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.errors import StreamClosed
 

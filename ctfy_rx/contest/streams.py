@@ -17,18 +17,18 @@ from ctfy_rx import operators as op
 from ctfy_rx.catalogue import AnnouncementCreated, FlagCorrect, FlagWrong, ForeignAnswerSubmitted, Payload
 from ctfy_rx.connection.steps import Steps
 from ctfy_rx.contest.admins import for_admins
-from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.bloods import drawn, fates
 from ctfy_rx.contest.boards import Boards
 from ctfy_rx.contest.boxes import Box
 from ctfy_rx.contest.directory import Directory, look_up
 from ctfy_rx.contest.eventual import Eventual
+from ctfy_rx.contest.merge_alongside import merge_alongside
 from ctfy_rx.contest.mine import mine
 from ctfy_rx.contest.naming import Names, named
 from ctfy_rx.contest.questions import Json, announcement, bloods, only_competition, public_teams, standings
 from ctfy_rx.contest.refreshing import CACHE, refreshed
 from ctfy_rx.contest.values import Scoreboard, Standing
-from ctfy_rx.delivery.composed import Composed
+from ctfy_rx.delivery.guarded import Composed
 from ctfy_rx.errors import ConfigurationError, HttpError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.bloods import Bloods, Honour
@@ -238,7 +238,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
         own = self._pipeline.status.pipe(
             ops.filter(lambda status: isinstance(status, Gap | Dropped)), ops.map(_own_trouble)
         )
-        return self._stream(self.pipe(op.alerts(), alongside(own)))
+        return self._stream(self.pipe(op.alerts(), merge_alongside(own)))
 
     def shared_flags(self) -> EventStream[ForeignAnswerSubmitted]:
         """Answers that were made for another team, with names. See `operators.shared_flags`.

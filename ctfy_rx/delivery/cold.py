@@ -9,7 +9,7 @@ from typing import TypeVar
 from reactivex import abc
 from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
-from ctfy_rx.delivery.composed import Guarded
+from ctfy_rx.delivery.guarded import Guarded
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.slow_subscriber import End, end, report
 from ctfy_rx.stats import Counters

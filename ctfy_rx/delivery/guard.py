@@ -4,7 +4,7 @@ An exception in a chain of operators may be a callback's, which has a bug, or an
 has one. The first ends nothing: it is reported, and the subscriber goes on with the next item. The second
 ends the subscription, as in Rx: ``on_error``, and where nobody gave one, it is reported that this subscriber
 hears nothing more. From where items come from both look alike, so they are told apart where they arise: a
-guard at the end of the chain lets no exception of a callback through. `composed` puts one between any two
+guard at the end of the chain lets no exception of a callback through. `guarded` puts one between any two
 operators as well: what reaches that one can only be an operator's.
 
 An operator that is applied by hand, ``ops.map(f)(stream)``, has reactivex's own observer at its end. Then the

@@ -6,8 +6,8 @@ from reactivex import abc
 from reactivex.disposable import Disposable
 from typing_extensions import override
 
-from ctfy_rx.delivery.composed import Guarded
 from ctfy_rx.delivery.guard import Keeper
+from ctfy_rx.delivery.guarded import Guarded
 from ctfy_rx.delivery.slow_subscriber import Failure
 from ctfy_rx.status import Closed, Idle, News, Status, SubscriberFailed
 from ctfy_rx.text.html import element, page

@@ -12,10 +12,10 @@ from typing import Any, cast
 import msgspec
 from typing_extensions import override
 
+from ctfy_rx.appearance import COUNTERS
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event, is_event
 from ctfy_rx.notebook.view import Grid, View
-from ctfy_rx.sentences import COUNTERS
 from ctfy_rx.text.html import Html, element, table
 from ctfy_rx.text.printable import short
 from ctfy_rx.wording import in_words

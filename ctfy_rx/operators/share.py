@@ -15,7 +15,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentDisposable
 from reactivex.scheduler import TimeoutScheduler
 
-from ctfy_rx.delivery.composed import Guarded
+from ctfy_rx.delivery.guarded import Guarded
 from ctfy_rx.delivery.hub import Hub, complete
 from ctfy_rx.delivery.interests import Wants, all_alike
 from ctfy_rx.delivery.receipts import Receipts

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from reactivex import Observable, abc, typing
 from typing_extensions import override
 
-from ctfy_rx.delivery.composed import Guarded
+from ctfy_rx.delivery.guarded import Guarded
 from ctfy_rx.pipeline.lineage import remembering
 
 __all__ = ["ItemKeeping"]

@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 from ctfy_rx import operators as op
 from ctfy_rx.catalogue import AchievementUnlocked, FlagCorrect, FlagWrong, Payload
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
-from ctfy_rx.delivery.composed import Composed
+from ctfy_rx.delivery.guarded import Composed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import selected
 from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS

@@ -11,8 +11,8 @@ from reactivex import operators as ops
 from typing_extensions import TypeVar, override
 
 from ctfy_rx.catalogue import Payload
-from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
+from ctfy_rx.contest.merge_alongside import merge_alongside
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
@@ -139,7 +139,7 @@ class EventStream(IteratedStream[P]):
         what you want to hear of. Opens the connection, and keeps it open no longer than that: subscribe
         first."""
         listening = self.status.pipe(ops.filter(lambda status: isinstance(status, Open)))
-        return Eventual(alongside(listening)(self.ignore_elements()))
+        return Eventual(merge_alongside(listening)(self.ignore_elements()))
 
     @override
     def share(self) -> EventStream[P]:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ctfy_rx import Closed, Connecting, Dropped, Event, FrameDecoder, Gap, Idle, Open, TokenRefused, Waiting
+from ctfy_rx.appearance import SENTENCES
 from ctfy_rx.catalogue import PAYLOADS
 from ctfy_rx.cli.render import as_json, as_status, as_text
-from ctfy_rx.sentences import SENTENCES
 
 CAPTURES = Path(__file__).parent.parent / "data"
 HOSTILE = "\x1b[2J[bold red]{actor}[/]\r\nEve\u202e\x9b1m:boom:"

@@ -1,4 +1,4 @@
-"""The small parts: turns, `alongside`, `Eventual`; and that a slow platform holds up nobody."""
+"""The small parts: turns, `merge_alongside`, `Eventual`; and that a slow platform holds up nobody."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import reactivex
 from reactivex import Observable, Subject
 
 import ctfy_rx
-from ctfy_rx.contest.alongside import alongside
 from ctfy_rx.contest.eventual import Eventual
+from ctfy_rx.contest.merge_alongside import merge_alongside
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConnectionFailed, StreamClosed
 from ctfy_rx.testing import solve, stream_of, wrong
@@ -51,19 +51,19 @@ def test_a_turn_that_raises_gives_the_next_one_its_turn():
     assert done == [1]
 
 
-def test_alongside_ends_with_its_source():
+def test_merge_alongside_ends_with_its_source():
     m = Marbles()
     source = "--a---b--|"
     other = "---x--------y"
     expect = "--ax--b--|"
-    m.play(source, alongside(m.hot(other)), expect)
+    m.play(source, merge_alongside(m.hot(other)), expect)
 
 
-def test_alongside_goes_on_when_the_other_completes_and_fails_when_it_fails():
+def test_merge_alongside_goes_on_when_the_other_completes_and_fails_when_it_fails():
     m = Marbles()
-    m.play("--a---b--|", alongside(m.hot("---x|")), "--ax--b--|")
+    m.play("--a---b--|", merge_alongside(m.hot("---x|")), "--ax--b--|")
     m = Marbles(error=ConnectionFailed("down"))
-    m.play("--a---b--|", alongside(m.hot("---#")), "--a#")
+    m.play("--a---b--|", merge_alongside(m.hot("---#")), "--a#")
 
 
 async def test_an_eventual_can_be_awaited_waited_for_and_subscribed_to():

@@ -13,7 +13,7 @@ from reactivex import operators as ops
 
 from ctfy_rx import EventStream
 from ctfy_rx import operators as op
-from ctfy_rx.delivery.composed import Composed, Guarded
+from ctfy_rx.delivery.guarded import Composed, Guarded
 from ctfy_rx.errors import ConnectionFailed
 from ctfy_rx.testing import solve
 

@@ -1,4 +1,4 @@
-"""`alongside`: items of other sources among those of one, which decides when it is over."""
+"""`merge_alongside`: items of other sources among those of one, which decides when it is over."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from reactivex.disposable import CompositeDisposable
 
 from ctfy_rx.threads.turns import Turns
 
-__all__ = ["alongside"]
+__all__ = ["merge_alongside"]
 
 
-def alongside(*others: Observable[Any]) -> Callable[[Observable[Any]], Observable[Any]]:
+def merge_alongside(*others: Observable[Any]) -> Callable[[Observable[Any]], Observable[Any]]:
     """The items of the source and of `others`, one at a time; completes and fails with the source alone.
 
     ::
 
         source  --a-----b--|
         other   ----x-----------y--
-                alongside(other)
+                merge_alongside(other)
                 --a-x---b--|
     """
 

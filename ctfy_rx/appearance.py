@@ -1,4 +1,5 @@
-"""What happened, in a sentence for each event that people watch for; the others are listed field by field.
+"""How each event looks to people, in ``ctfy-rx watch`` and in notebooks: its mark, its colour, its sentence.
+Those that have none are listed field by field.
 
 A sentence names fields of the event's data in braces, and ``{actor}``, who did it. What stands in brackets
 is left out where one of its fields is not known.
