@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ctfy_rx import demo
+from ctfy_rx.connection import attempt
 from ctfy_rx.demo.running import Platform
 
 from .support import threads
@@ -70,6 +71,22 @@ know_no_names()
 HOME = tempfile.mkdtemp(prefix="home-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 clear_the_environment()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--chunk-by-chunk",
+        action="store_true",
+        help="read as over transports that are not httpcore's; what needs joined reads is left out",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("chunk_by_chunk"):
+        attempt.join_chunks = lambda _: None
+        needing = [item for item in items if item.get_closest_marker("joined_reads")]
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if item not in needing]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -90,11 +90,16 @@ def wrap_transports(client: Any, around: Callable[[Any], Any]) -> None:
             client._mounts[pattern] = around(transport)  # noqa: SLF001
 
 
-def network_backends(client: Any, around: Callable[[Any], Any]) -> None:
+def network_backends(client: Any, around: Callable[[Any], Any]) -> list[Any]:
     """Put what `around` makes in the place of the network backend of each transport that is httpcore's: a
-    documented interface, with no public way to choose it for a transport that a client has made."""
+    documented interface, with no public way to choose it for a transport that a client has made. Gives the
+    other transports."""
+    others: list[Any] = []
     for transport in transports(client):
         pool: Any = getattr(transport, "_pool", None)
         inner = getattr(pool, "_network_backend", None)
         if inner is not None:
             pool._network_backend = around(inner)  # noqa: SLF001
+        elif transport is not None:
+            others.append(transport)
+    return others

@@ -7,6 +7,7 @@ as they are, and joins chunks in what is read.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,14 +16,20 @@ from ctfy_rx.connection.either_httpx import is_asynchronous, network_backends
 
 __all__ = ["join_chunks"]
 
+_log = logging.getLogger("ctfy_rx")
+
 
 def join_chunks(client: Any) -> None:
     """Have `client` (httpx's or httpx2's, blocking or not) read event streams chunk by chunk no more.
 
-    Its transports that are not httpcore's stay as they are, and read as well, more slowly.
+    Its transports that are not httpcore's stay as they are, and read as well, more slowly, as the log says.
     """
     backend = _AsyncBackend if is_asynchronous(client) else _Backend
-    network_backends(client, lambda inner: inner if isinstance(inner, backend) else backend(inner))
+    others = network_backends(client, lambda inner: inner if isinstance(inner, backend) else backend(inner))
+    for transport in others:
+        _log.debug(
+            "%s is read chunk by chunk: its network backend is not httpcore's", type(transport).__name__
+        )
 
 
 class _Backend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import httpx
@@ -41,12 +42,14 @@ def batches(watch: Watch, source: Frames) -> list[list[Frame]]:
     return got
 
 
+@pytest.mark.joined_reads
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_frames_of_one_read_come_together(watch: Watch, tls: bool) -> None:
     with Server(floods, tls=tls) as server:
         assert len(batches(watch, frames(server.url, verify=trusting()))) < COUNT / 10
 
 
+@pytest.mark.joined_reads
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_through_a_proxy_too(watch: Watch, tls: bool) -> None:
     with Server(proxy) as forward, Server(floods, tls=tls) as server:
@@ -54,13 +57,18 @@ def test_through_a_proxy_too(watch: Watch, tls: bool) -> None:
         assert len(batches(watch, source)) < COUNT / 10
 
 
+@pytest.mark.joined_reads
 def test_on_a_client_of_the_callers_own_too(watch: Watch, client_class: Any) -> None:
     with Server(floods) as server:
         source = frames(server.url, client_factory=client_class)
         assert len(batches(watch, source)) < COUNT / 10
 
 
-def test_a_transport_that_is_not_httpcores_reads_chunk_by_chunk(watch: Watch, driver: str) -> None:
+@pytest.mark.joined_reads
+def test_a_transport_that_is_not_httpcores_reads_chunk_by_chunk_and_the_log_says_so(
+    watch: Watch, driver: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "ctfy_rx")
     inner: Any = httpx.AsyncHTTPTransport() if driver == "asyncio" else httpx.HTTPTransport()
 
     class Wrapped(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -78,6 +86,7 @@ def test_a_transport_that_is_not_httpcores_reads_chunk_by_chunk(watch: Watch, dr
 
     with Server(floods) as server:
         assert len(batches(watch, frames(server.url, transport=Wrapped()))) == COUNT
+    assert "Wrapped is read chunk by chunk" in caplog.text
 
 
 def test_what_comes_before_a_malformed_chunk_is_delivered_and_the_error_is_the_parsers_own(
