@@ -135,10 +135,13 @@ def _clients(results: dict[str, Any]) -> Iterator[list[str]]:
     if "chunks" in results and "coalesced" in results:
         for name, title in _NAMES.items():
             both = (results[row].get(name) for row in ("chunks", "coalesced"))
-            figures = [
-                f"{each['per_second']:,.0f} | {each['cpu_us']:.1f}" if each else " | " for each in both
-            ]
-            yield [title, *figures]
+            yield [title, *(_figures(each) if each else " | " for each in both)]
+
+
+def _figures(client: dict[str, float]) -> str:
+    """Events a second, and the processor's microseconds for each: the median, the least and the most."""
+    least, most = (f"{client.get(f'{which}_cpu_us', client['cpu_us']):.1f}" for which in ("least", "most"))
+    return f"{client['per_second']:,.0f} | {client['cpu_us']:.1f} ({least} to {most})"
 
 
 def _where(results: dict[str, Any]) -> str:
