@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Self, TypeAlias, TypeVar
 
 from ctfy_rx.threads.turns import Turns
@@ -165,7 +164,8 @@ class InHand:
 
     def with_receipt(self, item: T) -> WithReceipt[T]:
         """`item`, which is in delivery, to be kept for later."""
-        return with_receipt(item, self._receipts)
+        receipts = self._receipts
+        return item, None if receipts is None else receipts.taken()
 
     def refuse(self) -> None:
         """The event in delivery is not kept."""
@@ -176,16 +176,19 @@ class InHand:
     def take(self, kept: WithReceipt[T]) -> T:
         """The item of `kept`, which the loop has now."""
         item, receipt = kept
-        self.done()
         if receipt is not None:
+            self.done()
             self._taken.append(receipt)
         return item
 
     def done(self, *, failed: bool = False) -> None:
         """What was taken last is done with, or has failed."""
         while self._taken:
-            with suppress(IndexError):  # another thread was quicker
-                self._taken.popleft().done(failed=failed)
+            try:
+                receipt = self._taken.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            receipt.done(failed=failed)
 
 
 def with_receipt(item: T, receipts: Receipts | None) -> WithReceipt[T]:
