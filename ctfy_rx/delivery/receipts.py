@@ -178,24 +178,28 @@ class _Place:
 
 
 class Held:
-    """The item that was taken out of a buffer last: who asks for the next is done with that."""
+    """What was taken out of a buffer last, by any of the threads or tasks that share a loop: who asks for the
+    next is done with that."""
 
     def __init__(self) -> None:
-        self._receipt: Receipt | None = None
+        self._taken: deque[Receipt] = deque()
 
     def take(self, kept: T | Kept) -> T:
         """The item of `kept`, which is taken out now."""
-        self.done()  # with what another task took
         if isinstance(kept, Kept):
-            self._receipt = kept.receipt
+            self.done()
+            self._taken.append(kept.receipt)
             item: T = kept.item
             return item
         return kept
 
     def done(self, *, failed: bool = False) -> None:
         """What was taken out last is done with, or has failed."""
-        receipt, self._receipt = self._receipt, None
-        if receipt is not None:
+        while self._taken:
+            try:
+                receipt = self._taken.popleft()
+            except IndexError:  # another thread was quicker
+                return
             receipt.done(failed=failed)
 
 

@@ -35,12 +35,10 @@ class Ending:
         if consumer is not None:
             self._consumers[consumer] = chain
 
-    def begin(self, stream: object) -> tuple[Consumer, ...]:
-        """`stream` is being closed: what waits at the consumers is discarded. Gives them."""
-        consumers = tuple(self._consumers)
-        for consumer in consumers:
-            consumer.closed(stream)
-        return consumers
+    @property
+    def consumers(self) -> tuple[Consumer, ...]:
+        """Those of this moment."""
+        return tuple(self._consumers)
 
     def complete(self, consumers: tuple[Consumer, ...], observers: Iterable[Observer]) -> None:
         """Complete `consumers`, and each of `observers` when those that may feed it have ended."""

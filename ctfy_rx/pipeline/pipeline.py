@@ -204,7 +204,7 @@ class Pipeline(Overseer):
         """What waits in the buffers of loops is discarded, then all complete: after the items that are being
         delivered, so that nobody is completed in the middle of a call."""
         with self._state:
-            loops = self._ending.begin(self)
+            loops = self._ending.consumers
 
         def complete_one(observer: abc.ObserverBase[Any]) -> None:
             for loop in loops:
@@ -219,6 +219,8 @@ class Pipeline(Overseer):
                 loop.accept()
             self._ending.complete(loops, reversed(tuple(self.subscribers)))
 
+        for loop in loops:
+            loop.closed(self)
         self.events.close(complete_one, then=complete_the_others)
 
     def _open(

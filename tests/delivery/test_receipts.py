@@ -96,28 +96,6 @@ def test_an_event_that_comes_to_a_loop_while_its_stream_is_being_closed_has_fail
     assert source.settled == [("a", False)]
 
 
-def test_an_event_that_is_dropped_just_when_another_was_taken_keeps_its_own_receipt(monkeypatch):
-    source = Source()
-    items = Items(source.stream, buffer=2)
-    waiting = items._queue._items
-    source.give("a")
-    source.give("b")
-
-    def taken_while_others_come(take=waiting.take):
-        item = take()
-        monkeypatch.setattr(waiting, "take", take)
-        source.give("c")
-        source.give("d")
-        return item
-
-    monkeypatch.setattr(waiting, "take", taken_while_others_come)
-    assert next(items).event == "a"
-    assert source.settled == [("b", False)]
-    next(items)
-    assert source.settled[1:] == [("a", True)]
-    items.close()
-
-
 async def test_an_event_is_done_with_when_another_task_takes_the_next():
     source = Source()
     items = aiter(source.stream)

@@ -169,6 +169,7 @@ def test_a_durable_consumer_goes_on_where_it_stopped(broker):
     with ctfy_rx.from_nats(broker.url, since="start", durable="bot") as stream:
         stream.subscribe(got.append)
         assert until(lambda: len(got) == 3 and consumers(broker)["bot"].ack_floor.stream_seq == 3)
+    assert until(lambda: not consumers(broker)["bot"].num_waiting)  # or the one that left is sent an event
     publish(broker, *map(event, range(4, 7)))
     assert read(broker, 3, since="start", durable="bot") == [4, 5, 6]
 
