@@ -96,10 +96,10 @@ def ours_data(url: str, count: int) -> None:
 
 
 def ours_plain(url: str, count: int) -> None:
-    """Without the joining of chunks, as over a transport that is not httpcore's."""
-    import ctfy_rx.connection.attempt
+    """Read by httpx, as over a transport whose connections cannot be reached."""
+    import ctfy_rx.connection.direct_body
 
-    ctfy_rx.connection.attempt.join_chunks = lambda _: None
+    ctfy_rx.connection.direct_body.http11_below = lambda _: None
     ours(url, count)
 
 
@@ -271,40 +271,14 @@ def floor_httpx(url: str, count: int) -> None:
         _blocks(response.iter_raw(), count)
 
 
-def floor_httpx_joined(url: str, count: int) -> None:
-    """httpx alone, with our joining of chunks below it."""
-    import httpx
-
-    from ctfy_rx.connection.joined_reads import join_chunks
-
-    with httpx.Client(timeout=None) as client:
-        join_chunks(client)
-        with client.stream("GET", url) as response:
-            _blocks(response.iter_raw(), count)
-
-
 def floor_httpx_direct(url: str, count: int) -> None:
-    """httpx alone, the body read from its `network_stream` and its chunks taken apart by hand; h11 sees no
-    more than the head. A reader for use would have to check what this one takes for granted."""
+    """httpx alone, the body read below it by us."""
     import httpx
 
-    def bodies(read: Callable[[int, float | None], bytes], data: bytes) -> Iterator[bytes]:
-        while True:
-            at, found = 0, list[bytes]()
-            while (line_end := data.find(b"\r\n", at)) >= 0:
-                end = line_end + 2 + int(data[at:line_end], 16)
-                if len(data) < end + 2:
-                    break
-                found.append(data[line_end + 2 : end])
-                at = end + 2
-            yield b"".join(found)
-            data = data[at:] + read(65536, None)
+    from ctfy_rx.connection.direct_body import raw_body
 
     with httpx.Client(timeout=None) as client, client.stream("GET", url) as response:
-        stream: Any = response.stream
-        connection = stream._stream._httpcore_stream._stream._connection  # noqa: SLF001
-        begun, _ = connection._h11_state.trailing_data  # noqa: SLF001
-        _blocks(bodies(response.extensions["network_stream"].read, begun), count)
+        _blocks(raw_body(response), count)
 
 
 async def _async_blocks(response: Any, count: int) -> None:
@@ -408,7 +382,6 @@ CLIENTS: dict[str, Client] = {
         requests_sse,
         launchdarkly,
         floor_httpx,
-        floor_httpx_joined,
         floor_httpx_direct,
         floor_httpx_aiohttp,
         floor_httpx_pyreqwest,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random as _random
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from random import SystemRandom
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ __all__ = [
     "Session",
     "Unasked",
     "asked_by",
+    "chance",
     "is_transient",
 ]
 
@@ -30,6 +31,10 @@ RETRY_FLOOR = 0.5
 RETRY_CEILING = 300.0
 """The longest wait, in seconds, that a server's ``Retry-After`` can ask for; a random share of it is added.
 Its ``retry:`` can ask for no more than `Backoff.maximum`."""
+
+chance = SystemRandom().random
+"""Numbers in [0, 1). Not those of the `random` module: a program may have seeded it, and counts on what comes
+next."""
 
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
 _FIRST_SERVER_ERROR = 500
@@ -74,7 +79,7 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     jitter: float = 0.5
     reset_after: float = 60.0
     max_attempts: int | None = None
-    random: Callable[[], float] = _random.random
+    random: Callable[[], float] = chance
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ctfy_rx import demo
-from ctfy_rx.connection import attempt
+from ctfy_rx.connection import direct_body
 from ctfy_rx.demo.running import Platform
 
 from .support import threads
@@ -75,16 +75,16 @@ clear_the_environment()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--chunk-by-chunk",
+        "--read-by-httpx",
         action="store_true",
-        help="read as over transports that are not httpcore's; what needs joined reads is left out",
+        help="read as where httpx's connections cannot be reached; what needs direct reads is left out",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("chunk_by_chunk"):
-        attempt.join_chunks = lambda _: None
-        needing = [item for item in items if item.get_closest_marker("joined_reads")]
+    if config.getoption("read_by_httpx"):
+        direct_body.http11_below = lambda _: None
+        needing = [item for item in items if item.get_closest_marker("direct_reads")]
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if item not in needing]
 

@@ -27,8 +27,8 @@ HOUSE = """
     threads: process turns waiting / loops / consumers
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
         clock guard interests iterators / guarded hub / cold status_feed
-    connection: chunk_joining content_coding either_httpx http_values route tls / redaction /
-        client_maker joined_reads request / answers bodies clients redirects /
+    connection: chunks content_coding either_httpx http_values route tls / redaction /
+        client_maker direct_body request / answers bodies clients redirects /
         credentials failures steps / options rest / attempt / driver / loop_driver thread_driver / frames
     platform: asking effects questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording

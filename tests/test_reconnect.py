@@ -25,6 +25,13 @@ from ctfy_rx.errors import (
 )
 from ctfy_rx.reconnect import RETRY_CEILING, RETRY_FLOOR, Attempts, Backoff, Ended, Session, is_transient
 
+
+def test_the_numbers_of_a_program_that_has_seeded_its_own_are_left_alone():
+    before = random.getstate()
+    assert 0.5 <= Backoff().delay(1) <= 1.0
+    assert random.getstate() == before
+
+
 seconds = st.floats(0, 1e6)
 shares = st.floats(0, 1)
 counts = st.integers(0, 10_000)

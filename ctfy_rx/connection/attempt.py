@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from ctfy_rx.connection.clients import add_bearer, add_token
 from ctfy_rx.connection.credentials import Token, TokenIn, current_token
 from ctfy_rx.connection.failures import translated
-from ctfy_rx.connection.joined_reads import join_chunks
 from ctfy_rx.connection.redaction import Secrets, keep_out_of_our_log
 from ctfy_rx.connection.request import EventRequest, api_root, resolve
 from ctfy_rx.connection.rest import Root
@@ -55,7 +54,6 @@ class Attempt:
         so. What is secret stays out of our log from now on, as long as this is held."""
         asked, self.session.token = self.session.token, UNASKED
         token = (self._current_token() if isinstance(asked, Unasked) else asked) or self._located[1]
-        join_chunks(self.client)
         if token:
             add = add_bearer if self.token_in == "header" else add_token  # noqa: S105 - where it goes
             add(self.client, token, self.request.url)

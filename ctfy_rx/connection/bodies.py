@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import suppress
+from contextlib import aclosing
 from typing import Any
 
 import httpx
 
 from ctfy_rx.connection.content_coding import Content
+from ctfy_rx.connection.direct_body import async_raw_body, raw_body
 from ctfy_rx.connection.request import address_of
 from ctfy_rx.errors import ConnectionFailed, ConnectionTimedOut
 
@@ -36,9 +37,9 @@ def body_of(response: Any, idle_timeout: float | None = None) -> Generator[bytes
         return
     content = Content(response.headers, patience=idle_timeout)
     if content.is_plain:
-        yield from response.iter_raw()
+        yield from raw_body(response)
         return
-    for raw in response.iter_raw():
+    for raw in raw_body(response):
         yield from content.pieces(raw)
     content.finish()
 
@@ -49,8 +50,7 @@ async def async_body_of(response: Any, idle_timeout: float | None = None) -> Asy
         yield response.content
         return
     content = Content(response.headers, patience=idle_timeout)
-    chunks = response.aiter_raw()
-    try:
+    async with aclosing(async_raw_body(response)) as chunks:
         async for raw in chunks:
             if content.is_plain:
                 yield raw
@@ -59,20 +59,6 @@ async def async_body_of(response: Any, idle_timeout: float | None = None) -> Asy
                 yield piece
                 await asyncio.sleep(0)  # a chunk that holds gigabytes leaves the loop to others
         content.finish()
-    finally:
-        await _run_out(chunks)
-
-
-async def _run_out(chunks: Any) -> None:
-    # `async for` does not close what it is broken out of, nor do the iterators of httpx and httpcore, one in
-    # another: asyncio would close them when they are collected, in tasks that outlive ours, and the loop
-    # perhaps. A cancellation in the innermost one, as dispose is one, ends them all in order.
-    deadline = time.monotonic() + 1.0
-    with suppress(Exception):
-        async with asyncio.timeout(0):
-            async for _ in chunks:
-                if time.monotonic() > deadline:
-                    break
 
 
 class WholeBody:

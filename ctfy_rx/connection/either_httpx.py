@@ -7,18 +7,22 @@ own, whichever that is.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "LOGGERS",
+    "Http11",
+    "as_its_own",
     "copied",
+    "http11_below",
     "is_asynchronous",
     "is_client",
     "is_url",
     "kinds_of",
-    "network_backends",
     "pairs_of",
+    "received_by",
     "request_of",
     "transports",
     "wrap_transports",
@@ -90,16 +94,34 @@ def wrap_transports(client: Any, around: Callable[[Any], Any]) -> None:
             client._mounts[pattern] = around(transport)  # noqa: SLF001
 
 
-def network_backends(client: Any, around: Callable[[Any], Any]) -> list[Any]:
-    """Put what `around` makes in the place of the network backend of each transport that is httpcore's: a
-    documented interface, with no public way to choose it for a transport that a client has made. Gives the
-    other transports."""
-    others: list[Any] = []
-    for transport in transports(client):
-        pool: Any = getattr(transport, "_pool", None)
-        inner = getattr(pool, "_network_backend", None)
-        if inner is not None:
-            pool._network_backend = around(inner)  # noqa: SLF001
-        elif transport is not None:
-            others.append(transport)
-    return others
+class Http11(NamedTuple):
+    """A connection of httpcore's that speaks HTTP/1.1: what it reads from, and h11, its parser."""
+
+    network: Any
+    parser: Any
+
+
+def http11_below(response: Any) -> Http11 | None:
+    """The connection from which the chunks of `response` come; None where it cannot be reached, or they come
+    as no chunks of HTTP/1.1: only the network stream is public."""
+    try:
+        connection = response.stream._stream._httpcore_stream._stream._connection  # noqa: SLF001
+        below = Http11(connection._network_stream, connection._h11_state)  # noqa: SLF001
+        reads_chunks = type(below.parser._reader).__name__ == "ChunkedReader"  # noqa: SLF001
+    except AttributeError:
+        return None
+    return below if reads_chunks and below.network is response.extensions.get("network_stream") else None
+
+
+def received_by(parser: Any) -> bytes:
+    """What h11 has received and not looked at; it forgets it. Its public `trailing_data` would keep it."""
+    buffer = parser._receive_buffer  # noqa: SLF001
+    return bytes(buffer.maybe_extract_at_most(len(buffer)) or b"")
+
+
+def as_its_own(error: Exception, response: Any) -> Exception:
+    """What the library of `response` makes of an error of httpcore's: one of the same name, that knows the
+    request."""
+    library = sys.modules[type(response).__module__.partition(".")[0]]
+    kind = getattr(library, type(error).__name__, None)
+    return error if kind is None else kind(str(error), request=response.request)

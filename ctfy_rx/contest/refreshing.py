@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random as _random
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +9,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
 from ctfy_rx.delivery.clock import seconds_of
+from ctfy_rx.reconnect import chance
 from ctfy_rx.threads.turns import Turns
 
 __all__ = ["CACHE", "FLOOR", "refreshed"]
@@ -33,7 +33,7 @@ def refreshed(
     timer_of: Callable[[abc.SchedulerBase | None], abc.SchedulerBase],
     floor: float = FLOOR,
     cache: float = CACHE,
-    random: Callable[[], float] = _random.random,
+    random: Callable[[], float] = chance,
 ) -> Callable[[Observable[Any]], Observable[T]]:
     """What ``fetch()`` gives, at once, at each signal of the source, and once more when the server's
     `cache` (seconds) of what it answered to the last of them has expired.

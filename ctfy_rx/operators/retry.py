@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random as _random
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -14,7 +13,7 @@ from reactivex.scheduler import TimeoutScheduler
 from ctfy_rx.delivery.clock import seconds_of
 from ctfy_rx.delivery.culprit import is_for_the_program
 from ctfy_rx.errors import HttpError
-from ctfy_rx.reconnect import Attempts, Backoff, Ended, Session, is_transient
+from ctfy_rx.reconnect import Attempts, Backoff, Ended, Session, chance, is_transient
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
 from ctfy_rx.threads.loops import LoopScheduler, loop_of
 
@@ -46,7 +45,7 @@ def retry_with_backoff(
     max_attempts: int | None = None,
     retry_if: Callable[[Exception], bool] = is_transient,
     scheduler: abc.SchedulerBase | None = None,
-    random: Callable[[], float] = _random.random,
+    random: Callable[[], float] = chance,
     on_status: Callable[[Status], None] | None = None,
 ) -> Callable[[Observable[T]], Observable[T]]:
     """Subscribe to the source again whenever it ends, after a delay that grows while it keeps failing.

@@ -12,7 +12,6 @@ done next, and the workers of `ctfy_rx.pipeline.workers` do it, on threads or on
 from __future__ import annotations
 
 import math
-import random as _random
 import time
 from collections.abc import Callable, Generator
 from typing import Any, Literal
@@ -27,7 +26,7 @@ from ctfy_rx.ledger import Ledger
 from ctfy_rx.platform.effects import Ask, Effect, Give, Wait
 from ctfy_rx.platform.questions import Identity, Log, identify
 from ctfy_rx.platform.since import Place, beginning
-from ctfy_rx.reconnect import Backoff, asked_by, is_transient
+from ctfy_rx.reconnect import Backoff, asked_by, chance, is_transient
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Gap, Late, Open, Status
 
@@ -63,7 +62,7 @@ class Doorbell:
         counters: Counters,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
-        random: Callable[[], float] = _random.random,
+        random: Callable[[], float] = chance,
     ) -> None:
         self.wake: Callable[[], None] = lambda: None
         self._option = log

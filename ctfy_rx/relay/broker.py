@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
+from random import SystemRandom
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -54,7 +54,7 @@ class Broker:
         self._domain = domain
         self._options = options
         self._discovered: set[str] = set()
-        self._attempts = random.randrange(len(self._servers))  # noqa: S311 - spreads clients over brokers
+        self._attempts = SystemRandom().randrange(len(self._servers))  # spreads clients over brokers
         self._secrets = Secrets(*_secrets_in(self._servers), *_secrets_of(options))
 
     async def work(

@@ -13,6 +13,7 @@ import reactivex
 import ctfy_rx
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
+from ctfy_rx.pipeline.backlog import Delivery
 
 from ..support.threads import started
 from ..support.waiting import PATIENCE, soon, until
@@ -142,8 +143,19 @@ def test_with_the_policy_error_the_stream_fails_after_what_waits(p: Platform):
     until(lambda: p.connections == 0)
 
 
-def test_the_signal_after_a_gap_is_not_lost_in_silence_where_there_is_no_room_for_it(p: Platform):
-    held = Held()
+def test_the_signal_after_a_gap_is_not_lost_in_silence_where_there_is_no_room_for_it(
+    p: Platform, monkeypatch: pytest.MonkeyPatch
+):
+    held, signalled, put = Held(), threading.Event(), Delivery.put
+
+    def put_and_tell(delivery: Delivery, events: list[ctfy_rx.Event]) -> None:
+        try:
+            put(delivery, events)
+        finally:
+            if events and events[0].event == "scoreboard_updated":
+                signalled.set()
+
+    monkeypatch.setattr(Delivery, "put", put_and_tell)
     failures: list[Exception] = []
     stream = ctfy_rx.events(p.url, buffer=10, policy="error", initial=0.01)
     stream.subscribe(held.on_next, failures.append)
@@ -153,7 +165,7 @@ def test_the_signal_after_a_gap_is_not_lost_in_silence_where_there_is_no_room_fo
     burst(p, 10)
     until(lambda: stream.stats.frames == 11)
     p.drop_connections()
-    until(lambda: stream.stats.gaps)
+    assert signalled.wait(PATIENCE)
     held.go.set()
     until(lambda: failures)
     assert isinstance(failures[0], BufferOverflow)

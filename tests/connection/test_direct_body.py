@@ -10,10 +10,9 @@ import pytest
 from reactivex import Observable
 
 from ctfy_rx.connection.frames import Frames, frames
-from ctfy_rx.connection.joined_reads import join_chunks
 from ctfy_rx.sse import Frame
 
-from ..support.servers import CHUNKED, Peer, Server, by_path, chunk, frame, reply, trusting
+from ..support.servers import CHUNKED, Peer, Server, by_path, chunk, frame, redirect, trusting
 from ..support.waiting import until
 from .conftest import Watch
 from .test_clients import client_class, proxy
@@ -30,6 +29,50 @@ def floods(peer: Peer) -> None:
     peer.send(CHUNKED + FLOOD + LAST)
 
 
+class Passing(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of another, and not to be seen through."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __iter__(self) -> Any:
+        return iter(self.inner)
+
+    def __aiter__(self) -> Any:
+        return aiter(self.inner)
+
+    def close(self) -> None:
+        self.inner.close()
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+class Around(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """httpx's own transport, with something around it and around the bodies of its answers."""
+
+    def __init__(self, *, asynchronous: bool, body: Any = None) -> None:
+        self.inner: Any = httpx.AsyncHTTPTransport() if asynchronous else httpx.HTTPTransport()
+        self.body = body
+
+    def around(self, response: httpx.Response) -> httpx.Response:
+        if self.body is not None:
+            response.stream = self.body(response.stream)
+        return response
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self.around(self.inner.handle_request(request))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.around(await self.inner.handle_async_request(request))
+
+    def close(self) -> None:
+        self.inner.close()
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
 def in_batches(source: Frames) -> Observable[Any]:
     return source.connect_in_batches(source.session())
 
@@ -42,14 +85,14 @@ def batches(watch: Watch, source: Frames) -> list[list[Frame]]:
     return got
 
 
-@pytest.mark.joined_reads
+@pytest.mark.direct_reads
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_frames_of_one_read_come_together(watch: Watch, tls: bool) -> None:
     with Server(floods, tls=tls) as server:
         assert len(batches(watch, frames(server.url, verify=trusting()))) < COUNT / 10
 
 
-@pytest.mark.joined_reads
+@pytest.mark.direct_reads
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_through_a_proxy_too(watch: Watch, tls: bool) -> None:
     with Server(proxy) as forward, Server(floods, tls=tls) as server:
@@ -57,36 +100,28 @@ def test_through_a_proxy_too(watch: Watch, tls: bool) -> None:
         assert len(batches(watch, source)) < COUNT / 10
 
 
-@pytest.mark.joined_reads
+@pytest.mark.direct_reads
 def test_on_a_client_of_the_callers_own_too(watch: Watch, client_class: Any) -> None:
     with Server(floods) as server:
         source = frames(server.url, client_factory=client_class)
         assert len(batches(watch, source)) < COUNT / 10
 
 
-@pytest.mark.joined_reads
-def test_a_transport_that_is_not_httpcores_reads_chunk_by_chunk_and_the_log_says_so(
+@pytest.mark.direct_reads
+def test_through_a_transport_around_httpxs_own_too(watch: Watch, driver: str) -> None:
+    with Server(floods) as server:
+        source = frames(server.url, transport=Around(asynchronous=driver == "asyncio"))
+        assert len(batches(watch, source)) < COUNT / 10
+
+
+def test_a_transport_with_a_body_of_its_own_is_read_by_httpx_and_the_log_says_so(
     watch: Watch, driver: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "ctfy_rx")
-    inner: Any = httpx.AsyncHTTPTransport() if driver == "asyncio" else httpx.HTTPTransport()
-
-    class Wrapped(httpx.BaseTransport, httpx.AsyncBaseTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            return inner.handle_request(request)
-
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            return await inner.handle_async_request(request)
-
-        def close(self) -> None:
-            inner.close()
-
-        async def aclose(self) -> None:
-            await inner.aclose()
-
     with Server(floods) as server:
-        assert len(batches(watch, frames(server.url, transport=Wrapped()))) == COUNT
-    assert "Wrapped is read chunk by chunk" in caplog.text
+        source = frames(server.url, transport=Around(asynchronous=driver == "asyncio", body=Passing))
+        assert len(batches(watch, source)) == COUNT
+    assert "httpx reads the body itself" in caplog.text
 
 
 def test_what_comes_before_a_malformed_chunk_is_delivered_and_the_error_is_the_parsers_own(
@@ -115,16 +150,12 @@ def test_dispose_ends_a_read_through_it_at_once(watch: Watch) -> None:
         until(server.peers[0].gone.is_set)
 
 
-def test_a_second_joining_of_a_client_changes_nothing() -> None:
-    with httpx.Client() as client:
-        join_chunks(client)
-        pool: Any = client._transport
-        backend = pool._pool._network_backend
-        join_chunks(client)
-        assert pool._pool._network_backend is backend
+def test_an_error_of_a_read_knows_the_request_that_a_redirect_led_to(watch: Watch) -> None:
+    def silent(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(CHUNKED + chunk(frame("a")))
+        peer.stay()
 
-
-def test_another_response_passes_as_it_came() -> None:
-    with Server(by_path(a=reply(200, b"plain"))) as server, httpx.Client() as client:
-        join_chunks(client)
-        assert client.get(f"{server.url}/a").content == b"plain"
+    with Server(silent) as there, Server(by_path(a=redirect(f"{there.url}/b"))) as here:
+        error = watch(frames(f"{here.url}/a", idle_timeout=0.2)).failure()
+    assert f"{there.url}/b has been silent for too long" in str(error)
