@@ -13,6 +13,7 @@ from reactivex.disposable import Disposable
 from typing_extensions import override
 
 from ctfy_rx.delivery.guard import UNATTENDED, Guard, Keeper
+from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.threads.loops import refuse_coroutine_functions
 
@@ -65,6 +66,22 @@ class Guarded(Observable[T]):
             for operator in operators:
                 made = made._applied(operator) if isinstance(made, Guarded) else operator(made)
             return made
+
+    def __iter__(self) -> Items[T]:
+        """The items as they come; blocks while there are none."""
+        # Without this Python would ask for item 0, 1, 2 …, of which reactivex makes an Observable each.
+        items = Items(self)
+        items.refuse_to_block()
+        return items
+
+    def __aiter__(self) -> AsyncItems[T]:
+        """The same on the running event loop."""
+        return AsyncItems(self)
+
+    @property
+    def waits(self) -> bool:
+        """Whether its items come only as fast as they are taken, as those of a recording do."""
+        return self._keeper.waits
 
     @override
     def __add__(self, other: Observable[Any]) -> Observable[Any]:

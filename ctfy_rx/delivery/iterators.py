@@ -33,15 +33,15 @@ def to_iter(
     *,
     buffer: int = DEFAULT_BUFFER,
     on_drop: Callable[[int], None] | None = None,
-    waits: bool = False,
+    waits: bool | None = None,
 ) -> Items[T]:
     """An iterator over the items of `source`, subscribed at once; blocks while there are none.
 
     Ends when the source completes, raises what it fails with. ``break`` ends the subscription, as do
     `close()`, ``with`` and Ctrl-C. At most `buffer` items wait; beyond that the oldest are dropped and
     `on_drop` is called with the running total (a warning is logged without it): at the 1st, 2nd, 4th, 8th …
-    drop, and at the end. `Items.dropped` is their number at any moment. A source that `waits`, such as what
-    `pipe` makes of a `replay`, is held up instead, and nothing is dropped.
+    drop, and at the end. `Items.dropped` is their number at any moment. A source that `waits` (None: as far
+    as it is known, which a `replay` is, with what is made of it) is held up instead, and nothing is dropped.
 
     >>> import reactivex
     >>> list(to_iter(reactivex.of(1, 2, 3)))
@@ -55,7 +55,7 @@ def to_async_iter(
     *,
     buffer: int = DEFAULT_BUFFER,
     on_drop: Callable[[int], None] | None = None,
-    waits: bool = False,
+    waits: bool | None = None,
 ) -> AsyncItems[T]:
     """An asynchronous iterator over the items of `source`, on the running event loop; as `to_iter` otherwise.
 
@@ -72,6 +72,10 @@ def to_async_iter(
     return AsyncItems(source, buffer=buffer, on_drop=on_drop, waits=waits)
 
 
+def _waits(source: object, said: bool | None) -> bool:
+    return bool(getattr(source, "waits", False)) if said is None else said
+
+
 class Items(Iterator[T]):
     """What `to_iter` returns. Forgotten, it is collected, and ends its subscription."""
 
@@ -82,13 +86,13 @@ class Items(Iterator[T]):
         buffer: int = DEFAULT_BUFFER,
         on_drop: OnDrop | None = None,
         drops: Drops | None = None,
-        waits: bool = False,
+        waits: bool | None = None,
     ) -> None:
         self._subscription = SingleAssignmentDisposable()
         self._process = this_process()
         self._closed = False
         self._drops = drops or Drops(on_drop)
-        self._queue: Queue[T] = Queue(buffer, self._drops, receipts_of(source), waits=waits)
+        self._queue: Queue[T] = Queue(buffer, self._drops, receipts_of(source), waits=_waits(source, waits))
         queue = self._queue
         with queue.subscribing(source):
             subscription = source.subscribe(queue.put, queue.end, queue.end)
@@ -163,7 +167,7 @@ class AsyncItems(AsyncIterator[T]):
         buffer: int = DEFAULT_BUFFER,
         on_drop: OnDrop | None = None,
         drops: Drops | None = None,
-        waits: bool = False,
+        waits: bool | None = None,
     ) -> None:
         self._subscription = SingleAssignmentDisposable()
         self._process = this_process()
@@ -173,7 +177,9 @@ class AsyncItems(AsyncIterator[T]):
                 "an asynchronous iterator needs a running event loop: use it in a coroutine"
             )
         self._drops = drops or Drops(on_drop)
-        mailbox = self._mailbox = Mailbox[T](loop, buffer, self._drops, receipts_of(source), waits=waits)
+        mailbox = self._mailbox = Mailbox[T](
+            loop, buffer, self._drops, receipts_of(source), waits=_waits(source, waits)
+        )
         with mailbox.subscribing(source):
             subscription = source.subscribe(
                 mailbox.put, mailbox.end, mailbox.end, scheduler=LoopScheduler(loop, room=mailbox.room)

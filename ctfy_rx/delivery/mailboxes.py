@@ -176,14 +176,15 @@ class Mailbox(WaitingItems[T]):
             try:
                 kept = self._items.take()
             except IndexError:
-                if end is not None:
-                    self._raise_end(end)
-                await self._wait()
-                continue
-            if self._room_is_awaited and len(self._items) < self._limit:
-                self._room_is_awaited = False
-                self._room.set()
-            return self.held.take(kept)
+                pass  # what interrupts the wait below has nothing to do with it
+            else:
+                if self._room_is_awaited and len(self._items) < self._limit:
+                    self._room_is_awaited = False
+                    self._room.set()
+                return self.held.take(kept)
+            if end is not None:
+                self._raise_end(end)
+            await self._wait()
 
     async def _wait(self) -> None:
         waiter = self._loop.create_future()

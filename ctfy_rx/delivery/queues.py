@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.mailboxes import End, WaitingItems
-from ctfy_rx.delivery.receipts import Receipts, lose
+from ctfy_rx.delivery.receipts import Kept, Receipts, lose
 from ctfy_rx.threads.waiting import Alarm
 
 __all__ = ["Queue"]
@@ -63,21 +63,25 @@ class Queue(WaitingItems[T]):
             try:
                 kept = items.take()
             except IndexError:
-                if end is not None:
-                    self._wake()  # for others that wait here
-                    return end
-                self.refuse_to_block()
-                self._wait()
-                continue
-            if items is not self._items:  # it was left behind just now
-                self._discarded += 1
+                pass  # what interrupts the wait below has nothing to do with it
+            else:
+                if items is self._items:
+                    return self._taken(kept)
+                self._discarded += 1  # it was left behind just now
                 lose(kept)
                 continue
-            if self._room is not None:
-                self._room.made()
-            if self._waiters and items:
-                self._wake()
-            return self.held.take(kept)
+            if end is not None:
+                self._wake()  # for others that wait here
+                return end
+            self.refuse_to_block()
+            self._wait()
+
+    def _taken(self, kept: T | Kept) -> T:
+        if self._room is not None:
+            self._room.made()
+        if self._waiters and self._items:
+            self._wake()
+        return self.held.take(kept)
 
     def _wait(self) -> None:
         waiter = Alarm()

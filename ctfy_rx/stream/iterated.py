@@ -28,12 +28,12 @@ class IteratedStream(DomainStream[P]):
     """A stream to iterate over, and to wait for."""
 
     def __iter__(self) -> Items[Event[P]]:
-        items = Items(self, drops=self._pipeline.drops(), waits=self._pipeline.cold)
+        items = Items(self, drops=self._pipeline.drops())
         items.refuse_to_block()
         return items
 
     def __aiter__(self) -> AsyncItems[Event[P]]:
-        return AsyncItems(self, drops=self._pipeline.drops(), waits=self._pipeline.cold)
+        return AsyncItems(self, drops=self._pipeline.drops())
 
     async def next_event(self, timeout: float | None = None) -> Event[P]:  # noqa: ASYNC109 - the one usual wait
         """The next event that comes from now on.
