@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from threading import get_ident, local
+from types import CoroutineType
 from typing import Any, Final
 
 from reactivex import abc
@@ -34,6 +35,7 @@ from ctfy_rx.delivery.culprit import (
 )
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import Failure, as_exception, report, report_end
+from ctfy_rx.threads.loops import AWAIT_INSTEAD
 
 __all__ = ["UNATTENDED", "Chain", "Guard", "Keeper", "chain_here"]
 
@@ -148,9 +150,12 @@ class Guard(abc.ObserverBase[Any]):
         if self.is_stopped:
             return
         try:
-            self._on_next(value)
+            returned: Any = self._on_next(value)
         except BaseException as error:  # noqa: BLE001 - what is not for the program is told
             self._caught(error, value)
+        else:
+            if returned.__class__ is CoroutineType:
+                self._caught(_unawaited(returned), value)
 
     @override
     def on_error(self, error: Exception) -> None:
@@ -243,6 +248,14 @@ class Guard(abc.ObserverBase[Any]):
 
 _GIVES = Guard.on_next.__code__
 _BEGINS = Guard.begin.__code__
+
+
+def _unawaited(coroutine: Any) -> TypeError:
+    """The error of a callback that has made `coroutine`, as a lambda may."""
+    coroutine.close()
+    return TypeError(
+        f"a callback made a coroutine of {coroutine.__qualname__}() that nobody awaits: {AWAIT_INSTEAD}"
+    )
 
 
 def _ignore(*_: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from functools import wraps
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from reactivex import ConnectableObservable, Observable, abc
@@ -48,7 +49,7 @@ class Guarded(Observable[T]):
     ) -> abc.DisposableBase:
         """As reactivex's, but what a callback raises is reported, and it goes on with the next item; raises
         TypeError for a coroutine function."""
-        refuse_coroutine_functions(on_next, on_error, on_completed)
+        refuse_coroutine_functions("subscribe", on_next, on_error, on_completed)
         if hasattr(on_next, "on_next"):
             observer = cast("abc.ObserverBase[T]", on_next)
             on_next, on_error, on_completed = observer.on_next, observer.on_error, observer.on_completed
@@ -135,6 +136,21 @@ def _piped(name: str) -> Callable[..., Any]:
 
 for _name in ("dematerialize", "partition_indexed", "pluck", "ref_count", "sum", "switch_latest"):
     setattr(Guarded, _name, _piped(_name))  # those of reactivex's methods that go without its own `pipe`
+
+
+def _refusing(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def checked(self: Guarded[Any], *arguments: Any, **named: Any) -> Any:
+        refuse_coroutine_functions(name, *arguments, *named.values())
+        return method(self, *arguments, **named)
+
+    return checked
+
+
+for _name in dir(Observable):
+    _method = getattr(Guarded, _name)
+    if isfunction(_method) and not _name.startswith("_") and _name not in {"subscribe", "pipe"}:
+        setattr(Guarded, _name, _refusing(_name, _method))
 
 
 class Composed(Guarded[T]):

@@ -20,6 +20,7 @@ from ctfy_rx.errors import LoopClosed
 from ctfy_rx.threads.process import this_process
 
 __all__ = [
+    "AWAIT_INSTEAD",
     "Drive",
     "LoopScheduler",
     "LoopTask",
@@ -254,13 +255,15 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def refuse_coroutine_functions(*functions: object) -> None:
-    """Raise TypeError if one of them is a coroutine function: a callback that nobody awaits never runs."""
+AWAIT_INSTEAD = "write `await stream.each(handler)`, or `async for item in to_async_iter(observable)`"
+"""What there is for coroutines."""
+
+
+def refuse_coroutine_functions(name: str, *functions: object) -> None:
+    """Raise TypeError if one of the `functions` that `name` is given is a coroutine function: one that nobody
+    awaits never runs, and a coroutine is true, whatever it would come to."""
     if any(map(is_coroutine_function, functions)):
-        raise TypeError(
-            "subscribe() calls plain functions: for a coroutine write `await stream.each(handler)`, "
-            "or `async for item in to_async_iter(observable)`"
-        )
+        raise TypeError(f"{name}() calls plain functions: for a coroutine {AWAIT_INSTEAD}")
 
 
 def is_coroutine_function(function: object) -> bool:

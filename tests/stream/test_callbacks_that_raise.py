@@ -341,3 +341,37 @@ def test_sys_exit_is_told_by_its_own_sentence_off_the_main_thread(errors):
     EventStream.over(source).map(str).subscribe(lambda _: sys.exit(3))
     Background(lambda: source.on_next(solve())).join()
     assert errors() == ["a subscriber called sys.exit() on a thread of the stream; it goes on"]
+
+
+async def post(_: object) -> bool:
+    """A coroutine function, of which nobody thinks that it is one."""
+    return False
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda stream: stream.filter(post),
+        lambda stream: stream.map(post),
+        lambda stream: stream.do_action(post),
+        lambda stream: stream.map(bool).filter(post),
+        lambda stream: stream.take_while(post),
+        lambda stream: stream.group_by(post),
+        lambda stream: stream.distinct(key_mapper=post),
+    ],
+)
+def test_an_operator_refuses_a_coroutine_function_too(compose: Any) -> None:
+    with pytest.raises(TypeError, match=r"calls plain functions: .*stream\.each"):
+        compose(EventStream.over(reactivex.never()))
+
+
+def test_a_coroutine_that_a_callback_makes_is_told_and_the_next_event_comes(caplog: Any) -> None:
+    given: Subject[Any] = Subject()
+    seen: list[Any] = []
+    stream = EventStream.over(given)
+    stream.subscribe(lambda event: post(event) if not seen.append(event) else None)
+    stream.map(lambda event: event.event).subscribe(lambda name: post(name.upper()))
+    given.on_next(solve())
+    given.on_next(solve())
+    assert len(seen) == 2
+    assert caplog.text.count("TypeError: a callback made a coroutine of post() that nobody awaits") == 4
