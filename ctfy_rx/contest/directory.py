@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from ctfy_rx.connection.steps import Steps
-from ctfy_rx.contest.questions import items
+from ctfy_rx.contest.questions import item, items
 from ctfy_rx.errors import HttpError, TokenRefused
 from ctfy_rx.event import Event
-from ctfy_rx.platform.questions import Identity, identify
+from ctfy_rx.platform.questions import identify
 from ctfy_rx.reconnect import is_transient
 
 __all__ = ["Directory", "changes_names", "contest_of", "look_up", "running_contests"]
+
+T = TypeVar("T")
 
 Json = dict[str, Any]
 
@@ -120,12 +122,13 @@ def look_up(contests: Iterable[str]) -> Steps[Directory]:
     challenges: dict[str, str] = {}
     rosters: list[Json] = []
     for contest in sorted(wanted):
-        for item in (yield from _readable(f"/competitions/{contest}/challenges")):
-            challenges[str(item.get("id"))] = str(item.get("name") or item.get("id"))
+        for each in (yield from _unless_refused(items(f"/competitions/{contest}/challenges"))) or ():
+            challenges[str(each.get("id"))] = str(each.get("name") or each.get("id"))
         if identity is not None and identity.is_admin:
-            rosters += yield from _readable(f"/admin/competitions/{contest}/teams")
+            rosters += (yield from _unless_refused(items(f"/admin/competitions/{contest}/teams"))) or ()
     if identity is not None and not identity.is_admin:
-        rosters += yield from _own_teams(identity)
+        for team in sorted(identity.teams):
+            rosters.append((yield from _unless_refused(item(f"/teams/{team}"))) or {})
     return Directory(
         challenges=challenges,
         teams={str(team["id"]): str(team["name"]) for team in rosters if team.get("id") and team.get("name")},
@@ -133,13 +136,6 @@ def look_up(contests: Iterable[str]) -> Steps[Directory]:
         members={(contest, user): team for contest, user, _, team in _members(rosters)},
         contests=wanted,
     )
-
-
-def _own_teams(identity: Identity) -> Steps[list[Json]]:
-    rosters: list[Json] = []
-    for team in sorted(identity.teams):
-        rosters += yield from _readable(f"/teams/{team}")
-    return rosters
 
 
 def _members(rosters: list[Json]) -> Iterator[tuple[str, str, str, str]]:
@@ -157,14 +153,14 @@ def _members(rosters: list[Json]) -> Iterator[tuple[str, str, str, str]]:
                 )
 
 
-def _readable(path: str) -> Steps[list[Json]]:
-    """The items of a route, none where it is refused for good: a contest that is gone, or not ours."""
+def _unless_refused(asked: Steps[T]) -> Steps[T | None]:
+    """What is answered; None where it is refused for good, as for a contest that is gone, or not ours."""
     try:
-        return (yield from items(path))
+        return (yield from asked)
     except HttpError as error:
         if is_transient(error):
             raise
-        return []
+        return None
 
 
 def _fields(event: Event[Any]) -> Json:

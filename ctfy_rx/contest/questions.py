@@ -25,6 +25,7 @@ __all__ = [
     "bloods",
     "breakdown",
     "instance",
+    "item",
     "items",
     "moment",
     "only_competition",
@@ -53,6 +54,12 @@ def items(path: str, *params: tuple[str, str], page: int = _PAGE) -> Steps[list[
         total = body.get("total")
         if not new or not isinstance(total, int) or len(found) >= total:
             return found
+
+
+def item(path: str) -> Steps[Json]:
+    """The one thing that a route answers with."""
+    body = _body((yield Get(path)))
+    return body if isinstance(body, dict) else {}
 
 
 def only_competition() -> Steps[str]:
@@ -138,18 +145,17 @@ def _events(rows: list[Json]) -> Iterator[Event[Any]]:
 
 def announcement(announcement_id: str) -> Steps[Json | None]:
     """An announcement with its words, as it lies in the caller's inbox; None where it does not."""
-    body = _body((yield Get("/me/inbox")))
-    there = _objects(body.get("announcements") if isinstance(body, dict) else None)
-    return next((item for item in there if item.get("id") == announcement_id), None)
+    inbox = yield from item("/me/inbox")
+    there = _objects(inbox.get("announcements"))
+    return next((each for each in there if each.get("id") == announcement_id), None)
 
 
 def instance(instance_id: str) -> Steps[Instance]:
     """How an instance is, and where."""
-    body = _body((yield Get(f"/instances/{instance_id}")))
-    found = body if isinstance(body, dict) else {}
+    found = yield from item(f"/instances/{instance_id}")
     services = tuple(
-        Service(text(item.get("host")), _number(item.get("port")), text(item.get("service_type")))
-        for item in _objects(found.get("services"))
+        Service(text(each.get("host")), _number(each.get("port")), text(each.get("service_type")))
+        for each in _objects(found.get("services"))
     )
     return Instance(
         id=instance_id,

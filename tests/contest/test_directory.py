@@ -69,9 +69,12 @@ def test_without_a_contest_those_that_run_are_looked_up():
 def test_a_player_gets_the_own_teams():
     me = {"id": "u1", "display_name": "Ada", "token_kind": "user", "competition_teams": [{"team_id": "t1"}]}
     asked = Asked()
-    directory = asked.of(look_up({"final"}), PLATFORM | {"/me": me, "/teams/t1": {"items": ROSTER}})
+    directory = asked.of(look_up({"final"}), PLATFORM | {"/me": me, "/teams/t1": ROSTER[0]})
     assert asked == ["/me", "/competitions/final/challenges", "/teams/t1"]
     assert directory.teams == {"t1": "Red"}
+    assert directory.people == {"u1": "Ada", "u2": "Bob"}
+    gone = asked.of(look_up({"final"}), PLATFORM | {"/me": me, "/teams/t1": 404})
+    assert (gone.teams, gone.challenges) == ({}, {"pwn": "Overflow"})
 
 
 def test_nobody_gets_the_challenges_alone():
