@@ -21,6 +21,8 @@ from ctfy_rx import demo
 from ctfy_rx.demo.running import Platform
 
 from .support import threads
+from .support.contests import CACHE, CHALLENGES, TEAMS, Contest, over_the_real_one
+from .support.platforms import RealPlatform, real_platform
 from .support.waiting import SILENCE
 
 
@@ -88,3 +90,18 @@ def p() -> Iterator[Platform]:
     """A demo platform of three teams, on which nothing happens but what the test makes happen."""
     with demo.platform(teams=3, challenges=4, keepalive=SILENCE) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def real() -> Iterator[RealPlatform]:
+    """A real ctfy server for all tests: one start takes seconds. Who uses it leaves its settings as they are,
+    and answers challenges that `real_contest` says are fresh."""
+    # The cache of the boards is 20 s on the platform; here it is shorter, so that tests need not wait for it.
+    environment = {"CTFY_SCOREBOARD_CACHE_TTL_SECONDS": str(CACHE)}
+    with real_platform(teams=TEAMS, challenges=CHALLENGES, environment=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real_contest(real: RealPlatform) -> Contest:
+    return over_the_real_one(real)
