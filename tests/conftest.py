@@ -67,11 +67,18 @@ def know_no_names() -> None:
 
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("suite"), max_examples=500)
 settings.load_profile("suite")
 know_no_names()
 HOME = tempfile.mkdtemp(prefix="home-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 clear_the_environment()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever wants the slow tests wants more examples of Hypothesis as well."""
+    if "slow" in config.getoption("markexpr").replace("not slow", ""):
+        settings.load_profile("thorough")
 
 
 @pytest.hookimpl(tryfirst=True)

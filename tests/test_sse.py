@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctfy_rx.errors import FrameTooLarge
@@ -695,10 +695,6 @@ def cut_streams(draw, streams=ANY_STREAM):
     return stream, [stream[a:b] for a, b in pairwise([0, *sorted(cuts), len(stream)])]
 
 
-thoroughly = settings(max_examples=400)
-
-
-@thoroughly
 @given(cut_streams(), st.sampled_from(["", "7"]))
 def test_any_stream_gives_what_the_standard_says(cut_stream, last_event_id):
     stream, chunks = cut_stream
@@ -707,7 +703,6 @@ def test_any_stream_gives_what_the_standard_says(cut_stream, last_event_id):
     assert_as_the_standard_says(result, stream, last_event_id=last_event_id)
 
 
-@thoroughly
 @given(st.lists(COMMON | LINES, max_size=12), st.integers(0, 60))
 def test_blocks_that_come_each_in_a_chunk_give_what_the_standard_says(blocks, limit):
     stream = b"".join(blocks)
@@ -715,7 +710,6 @@ def test_blocks_that_come_each_in_a_chunk_give_what_the_standard_says(blocks, li
     assert outcome(blocks, limit=limit) == outcome([stream], limit=limit)
 
 
-@thoroughly
 @given(cut_streams(), st.integers(0, 60))
 def test_any_cut_gives_the_same_under_any_limit(cut_stream, limit):
     stream, chunks = cut_stream
@@ -724,7 +718,6 @@ def test_any_cut_gives_the_same_under_any_limit(cut_stream, limit):
     assert outcome(bytewise(stream), limit=limit) == whole
 
 
-@thoroughly
 @given(cut_streams(), st.integers(0, 60))
 def test_the_limit_only_ever_cuts_the_frames_short(cut_stream, limit):
     """What is given before `FrameTooLarge` is the beginning of what there is without a limit."""
@@ -735,7 +728,6 @@ def test_the_limit_only_ever_cuts_the_frames_short(cut_stream, limit):
         assert limited == unlimited
 
 
-@thoroughly
 @given(cut_streams())
 def test_a_frame_comes_with_the_byte_that_completes_it(cut_stream):
     """After each chunk exactly those frames were given that the bytes so far hold."""
@@ -750,7 +742,6 @@ def test_a_frame_comes_with_the_byte_that_completes_it(cut_stream):
         )
 
 
-@thoroughly
 @given(st.binary(max_size=60))
 def test_the_reference_decodes_utf8_as_python_does(stream):
     """Two independent readings of "maximal subpart"."""

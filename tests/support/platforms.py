@@ -47,6 +47,7 @@ class RealPlatform:
         self.competition_id = ""
         self.challenge_ids: list[str] = []
         self.players: list[RealPlayer] = []
+        self._fine_grained = ""
         self._http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=3 * PATIENCE)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -105,11 +106,14 @@ class RealPlatform:
         self._process.stdin.flush()
 
     def fine_grained_token(self) -> str:
-        """A `pf_` token of an account that was registered for it."""
+        """A `pf_` token of an account that was registered for it: one, as it takes a while."""
+        if self._fine_grained:
+            return self._fine_grained
         email = f"player{time.time_ns()}@example.com"
         account = {"email": email, "password": "a-Long-3nough-secret", "display_name": "Robin"}
         session = self._post("/auth/register", account)["token"]
-        return str(self._post("/auth/tokens", {"label": "test"}, session)["token"])
+        self._fine_grained = str(self._post("/auth/tokens", {"label": "test"}, session)["token"])
+        return self._fine_grained
 
     def close(self) -> None:
         """End the server."""
