@@ -104,9 +104,10 @@ def test_what_has_no_end_is_cut_off(watch: Watch, script: Script, kind: type[Ctf
 
 
 @pytest.mark.usefixtures("memory")
-def test_redirects_to_ever_longer_addresses_end(watch: Watch) -> None:
+@pytest.mark.parametrize("step", [1000, pytest.param(3000, marks=pytest.mark.slow)])
+def test_redirects_to_ever_longer_addresses_end(watch: Watch, step: int) -> None:
     def script(peer: Peer) -> None:
-        peer.send(redirect(f"{peer.read_request()}{'x' * 3000}"))
+        peer.send(redirect(f"{peer.read_request()}{'x' * step}"))
 
     with Server(script) as server:
         error = watch(frames(f"{server.url}/x")).failure(SECONDS)
