@@ -22,6 +22,8 @@ from ctfy_rx.connection import direct_body
 from ctfy_rx.demo.running import Platform
 
 from .support import threads
+from .support.contests import CACHE, CHALLENGES, TEAMS, Contest, over_the_real_one
+from .support.platforms import RealPlatform, real_platform
 from .support.waiting import SILENCE
 
 
@@ -66,6 +68,7 @@ def know_no_names() -> None:
 
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("suite"), max_examples=500)
 settings.load_profile("suite")
 know_no_names()
 HOME = tempfile.mkdtemp(prefix="home-")
@@ -89,6 +92,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in needing]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever wants the slow tests wants more examples of Hypothesis as well."""
+    if "slow" in config.getoption("markexpr").replace("not slow", ""):
+        settings.load_profile("thorough")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     threads.begin()
@@ -105,3 +114,18 @@ def p() -> Iterator[Platform]:
     """A demo platform of three teams, on which nothing happens but what the test makes happen."""
     with demo.platform(teams=3, challenges=4, keepalive=SILENCE) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def real() -> Iterator[RealPlatform]:
+    """A real ctfy server for all tests: one start takes seconds. Who uses it leaves its settings as they are,
+    and answers challenges that `real_contest` says are fresh."""
+    # The cache of the boards is 20 s on the platform; here it is shorter, so that tests need not wait for it.
+    environment = {"CTFY_SCOREBOARD_CACHE_TTL_SECONDS": str(CACHE)}
+    with real_platform(teams=TEAMS, challenges=CHALLENGES, environment=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real_contest(real: RealPlatform) -> Contest:
+    return over_the_real_one(real)

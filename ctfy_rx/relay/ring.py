@@ -63,6 +63,10 @@ class Ring:
         self.end += 1
         if len(self._frames) > self._size:
             self._places.pop(self._frames.popleft().id, None)
+        self.wake()
+
+    def wake(self) -> None:
+        """End all waits for more."""
         more, self._more = self._more, asyncio.Event()
         more.set()
 

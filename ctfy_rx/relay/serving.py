@@ -118,6 +118,7 @@ class Server:
         finally:
             self._ending = server.should_exit = True
             stream.close()
+            self._ring.wake()  # or they would hold up its end until the next keepalive
             with suppress(asyncio.CancelledError):
                 await serving
 

@@ -41,6 +41,9 @@ class Proxy:
     """Forwards to `port` on loopback, on an event loop of its own. While it storms, most connections get a
     fault from a deck that `seed` shuffles, so that each kind has its turn."""
 
+    late = 0.5  # seconds
+    pause = 0.005  # between the drops of a drip
+
     def __init__(self, port: int, seed: int, *, share: float = 0.75) -> None:
         self.port = port
         self.faults: Counter[str] = Counter()
@@ -127,7 +130,7 @@ class Proxy:
             return
         if fault == "late":
             self._struck(fault)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(self.late)
         try:
             upstream, up = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:  # the platform is down: so is its proxy's answer
@@ -172,7 +175,7 @@ class Proxy:
             for start in range(min(len(rest), 100)):
                 writer.write(rest[start : start + 1])
                 await writer.drain()
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(self.pause)
             writer.write(rest[100:])
             await writer.drain()
 

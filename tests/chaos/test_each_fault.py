@@ -19,10 +19,13 @@ from .proxy import FAULTS, Proxy
 from .test_chaos import Listener
 
 PLACES = (0, 40, 150, 230)  # bytes: before the answer, in its headers, in its body
+QUICK = {"initial": 0.01, "maximum": 0.02, "idle_timeout": 0.3}
 
 
 class Scripted(Proxy):
     """Strikes the next connections with what `script` says, in that order."""
+
+    late, pause = 0.05, 0.001
 
     def __init__(self, port: int) -> None:
         super().__init__(port, seed=0)
@@ -37,10 +40,13 @@ class Scripted(Proxy):
 
 
 @pytest.mark.parametrize("driver", ["thread", "asyncio"])
-def test_whatever_breaks_an_admin_hears_each_event_once_and_in_order(driver: str, p: Platform):
+def test_whatever_breaks_an_admin_hears_each_event_once_and_in_order(
+    driver: str, p: Platform, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ctfy_rx.reconnect.RETRY_FLOOR", 0.01)
     port = int(p.url.rpartition(":")[2])
     with Scripted(port) as proxy, event_loop() as loop:
-        admin = Listener(proxy.url, p.admin_token, loop if driver == "asyncio" else None, idle_timeout=0.5)
+        admin = Listener(proxy.url, p.admin_token, loop if driver == "asyncio" else None, **QUICK)
         for fault in FAULTS:
             proxy.script.extend([fault] * 2)
             p.wrong(team=0, challenge=0)

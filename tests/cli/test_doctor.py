@@ -21,7 +21,7 @@ from ctfy_rx.cli.settings import Logins, target
 from ctfy_rx.demo.running import Platform
 
 from ..support.command import environment, finished, running
-from ..support.platforms import real_platform
+from ..support.platforms import RealPlatform
 from ..support.ports import own_port
 from ..support.servers import CHUNKED, Peer, Server, authority, chunk, reply
 from ..support.waiting import PATIENCE, Background
@@ -128,16 +128,15 @@ def test_a_player_is_told_the_own_team(lively):
     assert checks["log"].detail == "your own events can be read; there are none yet"
 
 
-def test_the_real_platform_is_well_and_its_clock_is_compared():
-    with real_platform(teams=2, challenges=1) as platform:
-        patient = Limits(keepalive=None)
-        as_admin = examined(platform.url, platform.admin_token, patient)
-        as_player = examined(platform.url, platform.players[0].token, patient)
-        as_container = examined(platform.url, platform.fine_grained_token(), patient)
+def test_the_real_platform_is_well_and_its_clock_is_compared(real: RealPlatform):
+    patient = Limits(keepalive=None)
+    as_admin = examined(real.url, real.admin_token, patient)
+    as_player = examined(real.url, real.players[0].token, patient)
+    as_container = examined(real.url, real.fine_grained_token(), patient)
     assert states(as_admin) == dict.fromkeys(NAMES, "ok") | {"keepalive": "skipped"}
     assert as_admin["clock"].detail.startswith("as the server's, within ")
     assert states(as_player) == states(as_admin)
-    assert as_player["token"].detail.endswith(f"a player of the team {platform.players[0].team_name}")
+    assert as_player["token"].detail.endswith(f"a player of the team {real.players[0].team_name}")
     assert as_container["token"].status == "failed"
     assert "API tokens cannot hear events" in as_container["token"].detail
 

@@ -8,20 +8,12 @@ import pytest
 
 from ctfy_rx import demo
 
-from ..support.contests import Contest, over_the_demo, over_the_real_one
-from ..support.platforms import real_platform
-
-
-@pytest.fixture(scope="module")
-def real_contest() -> Iterator[Contest]:
-    # The cache of the boards is 20 s on the platform; here it is shorter, so that tests need not wait for it.
-    with real_platform(teams=4, challenges=20, environment={"CTFY_SCOREBOARD_CACHE_TTL_SECONDS": "1"}) as r:
-        yield over_the_real_one(r)
+from ..support.contests import CACHE, Contest, over_the_demo
 
 
 @pytest.fixture(scope="module")
 def demo_contest() -> Iterator[Contest]:
-    with demo.platform(teams=4, challenges=60, cache=1.0) as p:
+    with demo.platform(teams=4, challenges=60, cache=CACHE) as p:
         yield over_the_demo(p)
 
 

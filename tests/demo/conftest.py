@@ -8,21 +8,13 @@ import pytest
 
 from ctfy_rx import demo
 
-from ..support.contests import CACHE, CHALLENGES, TEAMS, Contest, over_the_demo, over_the_real_one
-from ..support.platforms import real_platform
+from ..support.contests import CACHE, CHALLENGES, TEAMS, Contest, over_the_demo
 
 
 @pytest.fixture(scope="session")
 def demo_contest() -> Iterator[Contest]:
     with demo.platform(teams=TEAMS, challenges=CHALLENGES, cache=CACHE) as running:
         yield over_the_demo(running)
-
-
-@pytest.fixture(scope="session")
-def real_contest() -> Iterator[Contest]:
-    environment = {"CTFY_SCOREBOARD_CACHE_TTL_SECONDS": str(CACHE)}
-    with real_platform(teams=TEAMS, challenges=CHALLENGES, environment=environment) as running:
-        yield over_the_real_one(running)
 
 
 @pytest.fixture(params=["demo", "real"])

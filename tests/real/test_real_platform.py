@@ -19,24 +19,16 @@ import pytest
 
 import ctfy_rx
 
+from ..support.contests import Contest
 from ..support.platforms import RealPlatform, real_platform
 from ..support.threads import started
 from ..support.waiting import PATIENCE, until
 
-PLAYERS = 12
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[RealPlatform]:
-    """That of all tests which do not change it for others; each has players of its own."""
-    with real_platform(teams=PLAYERS, challenges=2) as running:
-        yield running
-
 
 @pytest.fixture
 def own() -> Iterator[RealPlatform]:
-    """That of one test."""
-    with real_platform(teams=PLAYERS, challenges=2) as running:
+    """That of a test which changes it for others."""
+    with real_platform(teams=2, challenges=2) as running:
         yield running
 
 
@@ -68,13 +60,15 @@ def test_the_server_counts_one_connection_for_five_subscribers_and_two_iterators
         assert until(lambda: heard == [[own.players[0].name]] * 5)
 
 
-def test_watch_prints_each_of_twelve_solves_at_once_and_none_twice(own):
+def test_watch_prints_each_of_twelve_solves_at_once_and_none_twice(
+    real, real_contest: Contest, tmp_path: Path
+):
     lines: Queue[str] = Queue()
     command = [sys.executable, "-m", "ctfy_rx.cli", "watch", "--filter", "solves", "--json"]
-    token_file = Path(own.home, "admin.token")
-    token_file.write_text(own.admin_token)
+    token_file = tmp_path / "admin.token"
+    token_file.write_text(real.admin_token)
     watch = subprocess.Popen(
-        [*command, "--platform-url", own.url, "--token-file", str(token_file)],
+        [*command, "--platform-url", real.url, "--token-file", str(token_file)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -89,11 +83,12 @@ def test_watch_prints_each_of_twelve_solves_at_once_and_none_twice(own):
 
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
-        for player in range(PLAYERS):
-            own.solve(player)
-            assert json.loads(lines.get(timeout=PATIENCE))["data"]["actor_name"] == own.players[player].name
-            if player % 3 == 0:
-                own.solve(player)
+        for number, challenge in enumerate([real_contest.fresh_challenge() for _ in range(2)] * 6):
+            player = number // 2
+            real.solve(player, challenge)
+            assert json.loads(lines.get(timeout=PATIENCE))["data"]["actor_name"] == real.players[player].name
+            if number % 3 == 0:
+                real.solve(player, challenge)
         watch.send_signal(signal.SIGINT)
         reader.join(PATIENCE)
         assert lines.empty()
@@ -121,86 +116,93 @@ def test_a_server_restart_under_a_subscriber_is_a_gap_and_not_an_error(own):
     assert status[-1] == "closed"
 
 
-async def test_a_coroutine_reads_the_real_stream_without_a_thread(platform):
-    async with ctfy_rx.events(platform.url, token=platform.players[0].token) as stream:
+async def test_a_coroutine_reads_the_real_stream_without_a_thread(real, real_contest: Contest):
+    challenge = real_contest.fresh_challenge()
+    async with ctfy_rx.events(real.url, token=real.players[0].token) as stream:
         coming = asyncio.create_task(stream.solves().next_event(timeout=PATIENCE))
         assert await asyncio.to_thread(opened, stream)
         assert not started()
-        await asyncio.to_thread(platform.solve, 1)  # another team's: not for player 0
-        await asyncio.to_thread(platform.solve, 0)
-        assert (await coming).payload.actor_name == platform.players[0].name
+        await asyncio.to_thread(real.solve, 1, challenge)  # another team's: not for player 0
+        await asyncio.to_thread(real.solve, 0, challenge)
+        assert (await coming).payload.actor_name == real.players[0].name
 
 
-def test_an_api_token_is_refused(platform):
+def test_an_api_token_is_refused(real):
     with (
-        ctfy_rx.events(platform.url, token=platform.fine_grained_token()) as stream,
+        ctfy_rx.events(real.url, token=real.fine_grained_token()) as stream,
         pytest.raises(ctfy_rx.TokenRefused, match="use the session token of `ctfy login`"),
     ):
         next(iter(stream))
 
 
-def test_an_api_token_hears_only_signals_where_that_is_wanted_and_the_status_says_so(platform):
+def test_an_api_token_hears_only_signals_where_that_is_wanted_and_the_status_says_so(
+    real, real_contest: Contest
+):
     heard: list[str] = []
-    with ctfy_rx.events(platform.url, token=platform.fine_grained_token(), anonymous_ok=True) as stream:
+    with ctfy_rx.events(real.url, token=real.fine_grained_token(), anonymous_ok=True) as stream:
         stream.subscribe(lambda event: heard.append(event.event))
         assert opened(stream)
         assert str(stream.status.current).startswith("connected; nobody: signals only (API tokens")
-        platform.solve(2)
-        platform.announce("hello")
+        real.solve(2, real_contest.fresh_challenge())
+        real.announce("hello")
         assert until(lambda: "announcement_created" in heard)
     assert not [name for name in heard if name.startswith("flag_")]
 
 
-def test_who_joins_a_team_hears_it_after_a_reconnect_that_comes_by_itself(platform):
+def test_who_joins_a_team_hears_it_after_a_reconnect_that_comes_by_itself(real):
     account = {"email": "robin@example.com", "password": "a-Long-3nough-secret", "display_name": "Robin"}
-    token = httpx.post(f"{platform.url}/api/v1/auth/register", json=account).json()["token"]
+    token = httpx.post(f"{real.url}/api/v1/auth/register", json=account).json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
     heard: list[ctfy_rx.Event] = []
-    with ctfy_rx.events(platform.url, token=token, initial=0.05) as stream:
+    with ctfy_rx.events(real.url, token=token, initial=0.05) as stream:
         stream.subscribe(heard.append)
         assert opened(stream)
-        teams = f"{platform.url}/api/v1/competitions/{platform.competition_id}/teams"
+        teams = f"{real.url}/api/v1/competitions/{real.competition_id}/teams"
         httpx.post(teams, json={"name": "Robins"}, headers=headers).raise_for_status()
         assert until(lambda: stream.stats.connections == 2)
         # Its row is in the own log, and no frame of it came.
         assert until(lambda: [e.origin for e in heard if e.event == "team_registered"] == ["log"])
 
 
-def test_history_of_the_real_platform_is_its_log(platform):
-    for player in range(4, 8):
-        platform.wrong(player)
-        platform.solve(player)
+def test_history_of_the_real_platform_is_its_log(real, real_contest: Contest):
+    challenge = real_contest.fresh_challenge()
+    for player in range(4):
+        real.wrong(player, challenge)
+        real.solve(player, challenge)
     rows = httpx.get(
-        f"{platform.url}/api/v1/admin/activities?limit=1000",
-        headers={"Authorization": f"Bearer {platform.admin_token}"},
+        f"{real.url}/api/v1/admin/activities?limit=1000",
+        headers={"Authorization": f"Bearer {real.admin_token}"},
     ).json()["items"]
-    events = list(ctfy_rx.history(platform.url, token=platform.admin_token))
+    events = list(ctfy_rx.history(real.url, token=real.admin_token))
     assert [str(event.log_id) for event in events] == [row["id"] for row in reversed(rows)]
     assert [event.event for event in events] == [row["event"] for row in reversed(rows)]
 
 
-def test_recordings_one_after_another_hold_the_log_without_a_hole(platform: RealPlatform, tmp_path: Path):
+def test_recordings_one_after_another_hold_the_log_without_a_hole(
+    real: RealPlatform, real_contest: Contest, tmp_path: Path
+):
     path = tmp_path / "day1.jsonl.gz"
+    recorded_one, missed_one = real_contest.fresh_challenge(), real_contest.fresh_challenge()
 
     def recorded() -> list[int | None]:
         there = path.exists() and path.stat().st_size
         return [event.log_id for event in ctfy_rx.replay(path, speed=None) if event.log_id] if there else []
 
     def logged(since: str = "start") -> list[int | None]:
-        log = ctfy_rx.history(platform.url, token=platform.admin_token, since=since)
+        log = ctfy_rx.history(real.url, token=real.admin_token, since=since)
         return [event.log_id for event in log]
 
     before = len(logged())
-    for player in (8, 9):
-        with ctfy_rx.events(platform.url, token=platform.admin_token) as stream, stream.record(path):
+    for player in (4, 5):
+        with ctfy_rx.events(real.url, token=real.admin_token) as stream, stream.record(path):
             assert opened(stream)
-            platform.wrong(player, 0)
-            platform.solve(player, 0)
+            real.wrong(player, recorded_one)
+            real.solve(player, recorded_one)
             assert until(lambda: recorded() == logged()[before:])
-        platform.solve(player, 1)  # while nobody records
-    with ctfy_rx.events(platform.url, token=platform.admin_token) as stream, stream.record(path):
+        real.solve(player, missed_one)  # while nobody records
+    with ctfy_rx.events(real.url, token=real.admin_token) as stream, stream.record(path):
         assert until(lambda: recorded() == logged()[before:])
     solves = ctfy_rx.replay(path).solves().to_arrow()
-    assert solves["team_name"].to_pylist() == [platform.players[n].team_name for n in (8, 8, 9, 9)]
+    assert solves["team_name"].to_pylist() == [real.players[n].team_name for n in (4, 4, 5, 5)]
     header = next(iter(gzip.decompress(path.read_bytes()).splitlines()))
     assert json.loads(header)["platform_version"] == "0.7.0"

@@ -26,6 +26,12 @@ from ..support.waiting import PATIENCE, until
 QUICK = {"initial": 0.05, "maximum": 0.2}
 
 
+@pytest.fixture(autouse=True)
+def _soon_again(monkeypatch):
+    """An event on which somebody raised comes again at once."""
+    monkeypatch.setattr("ctfy_rx.relay.in_flight._LONGEST_DELAY", 0.05)
+
+
 def event(number: int, name: str = "flag_correct", competition: str = "spring") -> Event:
     data = f'{{"challenge_id":"c{number}","competition_id":"{competition}"}}'
     return Event(name, data, received=1.0, origin="log", log_id=number, logged=float(number))

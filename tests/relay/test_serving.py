@@ -221,17 +221,18 @@ def test_the_start_of_a_stream_on_which_nothing_is_is_now(broker, serve):
 
 def test_who_names_what_never_was_and_who_does_not_read_keep_nobody_from_the_log(broker, serve, monkeypatch):
     monkeypatch.setattr("ctfy_rx.relay.sources._PRELOADED", 1)
+    monkeypatch.setattr("ctfy_rx.relay.replaying._PLACES", 4)
     big = [Event("note", f'"{"x" * 50_000}"', log_id=n, logged=float(n), origin="log") for n in range(1, 301)]
     publish(broker, *big)
     server = serve(NatsSource(broker.url))
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with ExitStack() as stack:
-        for last_id in ["1000"] * 16 + ["1"] * 16:
+        for last_id in ["1000"] * 4 + ["1"] * 4:
             wanted = httpx.stream(
                 "GET", f"{server.url}/api/v1/events", headers=headers | {"Last-Event-ID": last_id}, timeout=20
             )
             stack.enter_context(wanted)
-        assert until(lambda: server.clients == 32)
+        assert until(lambda: server.clients == 8)
         assert [frame.id for frame in hear(server, 2, last_id="1")] == ["2", "3"]
 
 
@@ -240,6 +241,7 @@ def test_a_log_that_does_not_answer_keeps_its_listeners_alive_and_then_sends_the
 ):
     monkeypatch.setattr("ctfy_rx.relay.serving._KEEPALIVE", 0.2)
     monkeypatch.setattr("ctfy_rx.relay.replaying._PATIENCE", 1.0)
+    monkeypatch.setattr("ctfy_rx.relay.replaying._SOON", 0.2)
     monkeypatch.setattr("ctfy_rx.relay.sources._PRELOADED", 1)
     publish(broker, *map(event, range(1, 6)))
     server = serve(NatsSource(broker.url))
@@ -270,6 +272,20 @@ def test_who_reads_too_slowly_is_cut_off(broker, serve, monkeypatch):
     assert server.cut_off == 1
     assert b"id: 2\n" in read
     assert b"id: 301\n" not in read
+
+
+def test_it_ends_at_once_also_while_somebody_listens_and_sends_them_away_in_order(broker, monkeypatch):
+    for limit in ("_GRACE", "_KEEPALIVE"):
+        monkeypatch.setattr(f"ctfy_rx.relay.serving.{limit}", 10 * PATIENCE)
+    publish(broker, event(1))
+    running = Running(NatsSource(broker.url))
+    server = running.start()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.stream("GET", f"{server.url}/api/v1/events", headers=headers, timeout=PATIENCE) as answer:
+        assert until(lambda: server.clients == 1)
+        running.stop()
+        assert b"".join(answer.iter_raw()).startswith(b": connected\n\n")  # and it raises nothing
+    assert not running._thread.is_alive()
 
 
 def test_a_relay_without_token_and_without_a_public_is_refused(broker):
