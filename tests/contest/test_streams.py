@@ -245,6 +245,22 @@ def test_a_teams_events_are_found_live_and_in_the_log(contest: Contest, hear: He
         stream.close()
 
 
+def test_a_player_hears_the_names_of_the_own_team(contest: Contest, hear: Hear):
+    player = contest.players[2]
+    stream = opened(contest, player.token)
+    heard = hear(stream.wrong_answers().named())
+    wait_open(stream)
+    until(lambda: player.team_id in stream.names.directory.teams)
+    contest.wrong(2, 0)
+    until(lambda: heard)
+    assert (heard[0].team_id, heard[0].team_name, heard[0].actor_name) == (
+        player.team_id,
+        player.team_name,
+        player.name,
+    )
+    stream.close()
+
+
 def test_a_burst_is_told_with_the_team_and_its_answers(contest: Contest, hear: Hear):
     stream = opened(contest)
     heard = hear(stream.burst(3, within=60.0))
