@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
-from ctfy_rx.contest.directory import Directory, changes_names, contest_of
-from ctfy_rx.errors import LoopClosed
+from ctfy_rx.connection.steps import Steps
+from ctfy_rx.contest.directory import Directory, changes_names, contest_of, look_up
+from ctfy_rx.errors import CtfyRxError, LoopClosed
 from ctfy_rx.event import Event
 from ctfy_rx.threads.turns import Turns
 
@@ -44,6 +46,23 @@ class Names:
         """Block until the platform has answered once (True), or `seconds` have passed (False); where there is
         nobody to ask, it is False at once."""
         return self._look_up is not None and self._answered.wait(seconds)
+
+    def ask_first(self) -> Steps[None]:
+        """Look up, where somebody is subscribed through `named`, what nobody has been told yet: before a
+        connection opens, so that the first events have their names."""
+        if self._timers and not self._answered.is_set():
+            yield from self._ask(self._contests)
+
+    def ask_for(self, events: list[Event[Any]]) -> Steps[None]:
+        """Look up what the contests of `events` are about, before these are given."""
+        contests = frozenset(filter(None, map(contest_of, events)))
+        if self._timers and contests - self.directory.contests:
+            yield from self._ask(contests)
+
+    def _ask(self, contests: frozenset[str]) -> Steps[None]:
+        self._answered.set()  # asked once in this way, whatever comes of it
+        with suppress(CtfyRxError):
+            self.learn((yield from look_up(contests)))
 
     def learn(self, directory: Directory) -> None:
         """What somebody else has looked up is known from now on."""

@@ -13,6 +13,7 @@ from reactivex.disposable import CompositeDisposable, Disposable
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.delivery.buffer import Buffer, Drops, Policy
 from ctfy_rx.delivery.receipts import Progress, Receipts
 from ctfy_rx.errors import BufferOverflow, StreamClosed
@@ -60,6 +61,7 @@ class Stage:
     ) -> None:
         counters = owner.counters
         self._wants = owner.wants
+        self._ask_beside = owner.ask_first
         self._source = source
         self._observer = observer
         self._tell_feed = tell
@@ -160,12 +162,16 @@ class Stage:
     def _before_open(self, client: Any) -> Any:
         if self._workers is None:
             loop = running_loop()
-            parts = (self._source, self._session, self._doorbell, self._delivery)
-            self._workers = ThreadWorkers(*parts) if loop is None else LoopWorkers(*parts, loop)
+            parts = (self._source, self._session, self._doorbell, self._delivery, self._ask_first)
+            self._workers = ThreadWorkers(*parts) if loop is None else LoopWorkers(*parts, loop=loop)
         if self._disposed:  # just now: who disposed has perhaps not seen the workers
             self._workers.stop()
             raise StreamClosed("disposed before the connection was opened")
         return self._workers.before_open(client)
+
+    def _ask_first(self, token: str) -> Steps[None]:
+        yield from self._doorbell.before_open(token)
+        yield from self._ask_beside()
 
     def _reopen(self) -> None:
         if self._reopens:
@@ -187,6 +193,10 @@ class Owner(Protocol):
 
     def wants(self, name: str) -> bool:
         """Whether anybody wants events of that name."""
+        ...
+
+    def ask_first(self) -> Steps[None]:
+        """What else is asked before a connection opens."""
         ...
 
     def nobody_is_left(self) -> bool:

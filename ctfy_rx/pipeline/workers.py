@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from typing import Any
 
 from ctfy_rx.connection.attempt import Attempt
 from ctfy_rx.connection.frames import Frames
 from ctfy_rx.connection.rest import LoopRest, ThreadRest
+from ctfy_rx.connection.steps import Steps
 from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.pipeline.backlog import Delivery
@@ -25,17 +26,28 @@ from ctfy_rx.threads.waiting import Alarm
 
 __all__ = ["LoopWorkers", "ThreadWorkers"]
 
+AskFirst = Callable[[str], Steps[None]]
+"""Asks what must be known before a connection opens, with the token with which it does."""
+
 _DISPOSED = "disposed before the connection was opened"
 
 
 class ThreadWorkers:
     """Two threads: one delivers, one asks the platform."""
 
-    def __init__(self, source: Frames, session: Session, doorbell: Doorbell, delivery: Delivery) -> None:
+    def __init__(
+        self,
+        source: Frames,
+        session: Session,
+        doorbell: Doorbell,
+        delivery: Delivery,
+        ask_first: AskFirst,
+    ) -> None:
         self._source = source
         self._session = session
         self._doorbell = doorbell
         self._delivery = delivery
+        self._ask_first = ask_first
         self._rest: ThreadRest | None = None
         self._asked: ThreadRest | None = None  # by the log reader
         self._stopped = False
@@ -64,7 +76,7 @@ class ThreadWorkers:
         if not self._reads:
             self._reads = True
             _start(self._read, "ctfy_rx log reader")
-        rest.ask(self._doorbell.before_open(root.token))
+        rest.ask(self._ask_first(root.token))
 
     def end(self, error: Exception | None) -> None:
         """The connection has ended for good: deliver what waits and what the log still holds, then end."""
@@ -137,12 +149,15 @@ class LoopWorkers:
         session: Session,
         doorbell: Doorbell,
         delivery: Delivery,
+        ask_first: AskFirst,
+        *,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._source = source
         self._session = session
         self._doorbell = doorbell
         self._delivery = delivery
+        self._ask_first = ask_first
         self._loop = loop
         self._rest: LoopRest | None = None
         self._stopped = False
@@ -167,7 +182,7 @@ class LoopWorkers:
             )
         if before is not None:
             await before.aclose()
-        await rest.ask(self._doorbell.before_open(root.token))
+        await rest.ask(self._ask_first(root.token))
 
     def end(self, error: Exception | None) -> None:
         """As that of `ThreadWorkers`."""

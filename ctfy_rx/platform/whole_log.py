@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from reactivex import Observable, abc
@@ -28,10 +29,18 @@ _REFUSED = "to read the activity log, history() needs the URL of a platform and 
 Observer = abc.ObserverBase[Event[Payload]]
 
 
-def logged(source: Frames, since: Place, until: Moment | None = None) -> Observable[Event[Payload]]:
-    """The rows of the log that the token of `source` may read, for each subscription anew."""
+def logged(
+    source: Frames, since: Place, until: Moment | None, then: Callable[[list[Event[Payload]]], Steps[None]]
+) -> Observable[Event[Payload]]:
+    """The rows of the log that the token of `source` may read, for each subscription anew; what `then` asks
+    of them is asked before they are given."""
 
-    answers = asked(source, lambda: _rows(since, until), refused_without_token=_REFUSED)
+    def rows() -> Steps[list[Event[Payload]]]:
+        found = yield from _rows(since, until)
+        yield from then(found)
+        return found
+
+    answers = asked(source, rows, refused_without_token=_REFUSED)
 
     def subscribe(observer: Observer, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
         left = BooleanDisposable()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import httpx
 from typing_extensions import Unpack
 
+from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.connection.options import FramesOptions
+from ctfy_rx.connection.steps import Steps
+from ctfy_rx.event import Event
+from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.platform.since import Moment, Since, check_moment, checked
 from ctfy_rx.platform.whole_log import logged
 from ctfy_rx.stream.stream import EventStream
@@ -58,5 +62,12 @@ def history(
         client_factory, token = with_environment(client_factory, token)
     source = frames(url, token=token, client_factory=client_factory, path=path, **options)
 
-    stream = EventStream.over(logged(source, begins, until), name=f"history of {source.address}", cold=True)
+    def names_of(rows: list[Event[Payload]]) -> Steps[None]:
+        if pipeline.names is not None:
+            yield from pipeline.names.ask_for(rows)
+
+    pipeline = Pipeline(
+        f"history of {source.address}", lambda _: logged(source, begins, until, names_of), cold=True
+    )
+    stream = EventStream(pipeline, pipeline.events)
     return stream if competition is None else stream.by_competition(competition)

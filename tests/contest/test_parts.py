@@ -10,6 +10,7 @@ import reactivex
 from reactivex import Observable, Subject
 
 import ctfy_rx
+from ctfy_rx.contest import naming
 from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.contest.merge_alongside import merge_alongside
 from ctfy_rx.demo.running import Platform
@@ -18,7 +19,7 @@ from ctfy_rx.testing import solve, stream_of, wrong
 from ctfy_rx.threads.turns import Turns
 
 from ..support.marbles import Marbles
-from ..support.waiting import until
+from ..support.waiting import PATIENCE, until
 
 
 def test_turns_are_taken_one_at_a_time_from_whatever_threads():
@@ -101,6 +102,12 @@ def test_opened_fails_as_the_stream_does():
 
 def test_a_platform_that_does_not_tell_names_holds_up_no_event(p: Platform, monkeypatch: pytest.MonkeyPatch):
     silent: Subject[Any] = Subject()
+
+    def refused(_: object) -> Any:
+        raise ConnectionFailed("the names cannot be had")
+        yield
+
+    monkeypatch.setattr(naming, "look_up", refused)
     with ctfy_rx.events(p.url, token=p.admin_token) as stream:
         monkeypatch.setattr(stream._pipeline, "ask", lambda *_, **__: silent)
         seen: list[Any] = []
@@ -112,6 +119,36 @@ def test_a_platform_that_does_not_tell_names_holds_up_no_event(p: Platform, monk
         [answer] = [event for event in seen if event.event == "flag_correct"]
         assert (answer.challenge_name, answer.team_name) == (p.challenges[0].id, p.teams[0].name)
     until(lambda: not silent.observers)
+
+
+@pytest.mark.parametrize("since", [None, "start"])
+def test_the_first_events_of_a_stream_have_their_names(p: Platform, since: Any):
+    if since is not None:
+        p.solve(team=1, challenge=1)
+    with ctfy_rx.events(p.url, token=p.admin_token, since=since) as stream:
+        solves = iter(stream.solves().named())
+        if since is None:
+            stream.opened().wait()
+            p.solve(team=1, challenge=1)
+        solve = next(solves)
+        assert (solve.team_name, solve.challenge_name) == (p.teams[1].name, p.challenges[1].name)
+
+
+async def test_also_on_an_event_loop(p: Platform):
+    p.solve(team=1, challenge=1)
+    async with ctfy_rx.events(p.url, token=p.admin_token, since="start") as stream:
+        solve = await stream.first_bloods().next_event(timeout=PATIENCE)
+        assert (solve.team_name, solve.challenge_name) == (p.teams[1].name, p.challenges[1].name)
+
+
+def test_history_has_the_names_of_its_contests(p: Platform):
+    p.solve(team=1, challenge=1)
+    for stream in (
+        ctfy_rx.history(p.url, token=p.admin_token).solves().named(),
+        ctfy_rx.history(p.url, token=p.admin_token).first_bloods(),
+    ):
+        [solve] = list(stream)
+        assert (solve.team_name, solve.challenge_name) == (p.teams[1].name, p.challenges[1].name)
 
 
 def test_streams_from_elsewhere_have_what_needs_no_platform():
