@@ -35,7 +35,8 @@ HOUSE = """
     operators: buffered of_event parse rate retry share slips / where / alerts bloods by_name record solves /
         suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
-    pipeline: asking ending kept lineage / backlog fluent logbook / overseer workers / stage / pipeline
+    pipeline: asking ending kept lineage unheard / backlog fluent logbook / overseer workers / stage /
+        pipeline
     contest: admins eventual merge_alongside mine refreshing values / boards questions / bloods boxes
         directory / naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay

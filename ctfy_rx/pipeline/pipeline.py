@@ -24,6 +24,7 @@ from ctfy_rx.pipeline.asking import Asking
 from ctfy_rx.pipeline.ending import Ending
 from ctfy_rx.pipeline.kept import Kept, KeptEvents
 from ctfy_rx.pipeline.overseer import Overseer
+from ctfy_rx.pipeline.unheard import unheard
 from ctfy_rx.platform.questions import Identity
 from ctfy_rx.recording.lines import Header
 from ctfy_rx.status import Closed, Open, Status
@@ -80,6 +81,7 @@ class Pipeline(Overseer):
         self.events: Shared[Event[Payload]] | Cold[Event[Payload]] = (
             Cold(self._open, self.counters) if cold else self._shared(autoconnect=autoconnect, linger=linger)
         )
+        self.status.subscribe(unheard(name, self.wants))
 
     def _shared(self, *, autoconnect: bool, linger: float) -> Shared[Event[Payload]]:
         return Shared(

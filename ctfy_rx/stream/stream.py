@@ -139,7 +139,8 @@ class EventStream(IteratedStream[P]):
         what you want to hear of. Opens the connection, and keeps it open no longer than that: subscribe
         first."""
         listening = self.status.pipe(ops.filter(lambda status: isinstance(status, Open)))
-        return Eventual(merge_alongside(listening)(self.ignore_elements()))
+        nothing = self.selected(lambda _: False)  # of no name: an event that only this would want is not made
+        return Eventual(merge_alongside(listening)(self.derived(nothing)))
 
     @override
     def share(self) -> EventStream[P]:

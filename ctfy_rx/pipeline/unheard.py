@@ -1,0 +1,38 @@
+"""A warning where somebody waits for events that never come, for want of a token."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ctfy_rx.catalogue import STORED
+from ctfy_rx.status import Open, Status
+from ctfy_rx.text.printable import plain
+
+__all__ = ["unheard"]
+
+_SHOWN = 3
+_log = logging.getLogger("ctfy_rx")
+
+
+def unheard(name: str, wants: Callable[[str], bool]) -> Callable[[Status], None]:
+    """What looks at each status of the stream `name`. When it is open as nobody, for the first time, the log
+    tells whoever `wants` events that a platform sends to those alone whom they concern."""
+    told = False
+
+    def look(status: Status) -> None:
+        nonlocal told
+        if told or not isinstance(status, Open) or not status.nobody or status.refused is not None:
+            return
+        wanted = [each for each in ("flag_correct", *sorted(STORED - {"flag_correct"})) if wants(each)]
+        told = bool(wanted)
+        if wanted and _log.hasHandlers():
+            more = ", …" if len(wanted) > _SHOWN else ""
+            _log.warning(
+                "%s: without a token a platform sends signals, and no %s%s: write token=, or set CTFY_TOKEN",
+                plain(name),
+                ", ".join(wanted[:_SHOWN]),
+                more,
+            )
+
+    return look
