@@ -78,7 +78,9 @@ class OnLoop:
 
     def _deliver(self, sequence: int, event: Event[Payload]) -> None:
         receipt = Receipt(lambda well: self._settle(sequence, well))
-        if not self._disposed:
+        if self._disposed:
+            receipt.take().done(failed=True)  # it had come already; who is left would wait for it
+        else:
             self._receipts.deliver(receipt, lambda: self._observer.on_next(event))
 
     def _settle(self, sequence: int, well: bool) -> None:
@@ -113,14 +115,16 @@ class OnThreads:
 
     def _dispose(self) -> None:
         self._disposed = True
-        self._waiting.put(None)
         with suppress(RuntimeError):  # it has ended
             self._loop.call_soon_threadsafe(self._stop.set)
         _leaving.add(self._reader)
 
     def _read(self) -> None:
-        with self._runner:
-            self._runner.run(self._until_stopped())
+        try:
+            with self._runner:
+                self._runner.run(self._until_stopped())
+        finally:
+            self._waiting.put(None)  # not before: what still comes when all have gone is given back
 
     async def _until_stopped(self) -> None:
         work = asyncio.ensure_future(self._work.run(self._began, self._deliver, self._end))
@@ -159,7 +163,6 @@ class OnThreads:
                 self._observer.on_error(error)
 
         self._waiting.put(fail)
-        self._waiting.put(None)
 
     def _give(self) -> None:
         while (give := self._waiting.get()) is not None:

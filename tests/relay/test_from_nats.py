@@ -17,11 +17,13 @@ import ctfy_rx
 from ctfy_rx import Event
 from ctfy_rx.catalogue import FlagCorrect
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.relay.threads import OnThreads
 from ctfy_rx.relay.wire import encode, message_id, subject
 from ctfy_rx.status import Open, Waiting
+from ctfy_rx.threads.loops import LoopScheduler
 
 from ..support.threads import started
-from ..support.waiting import PATIENCE, until
+from ..support.waiting import PATIENCE, soon, until
 
 QUICK = {"initial": 0.05, "maximum": 0.2}
 
@@ -232,6 +234,35 @@ async def test_each_acknowledges_after_its_handler(broker):
     async with ctfy_rx.from_nats(broker.url, durable="bot") as stream:
         again = await stream.next_event(timeout=PATIENCE)
     assert (got, again.log_id) == ([1, 2], 2)
+
+
+@pytest.mark.parametrize("durable", [None, "bot"])
+def test_what_still_comes_when_a_loop_has_ended_does_not_hold_up_the_end(broker, monkeypatch, durable):
+    deliver = OnThreads._deliver
+
+    def deliver_and_wait(work: OnThreads, *what) -> None:
+        deliver(work, *what)
+        until(lambda: work._disposed)
+
+    monkeypatch.setattr(OnThreads, "_deliver", deliver_and_wait)
+    monkeypatch.setattr("ctfy_rx.relay.reading._PARTING", 10 * PATIENCE)
+    publish(broker, *(event(number) for number in range(1, 50)))
+    assert read(broker, 1, since="start", durable=durable) == [1]
+    assert until(lambda: not started())
+
+
+@pytest.mark.parametrize("durable", [None, "bot"])
+async def test_what_still_comes_when_everybody_has_gone_does_not_hold_up_the_end(
+    broker, monkeypatch, durable
+):
+    monkeypatch.setattr("ctfy_rx.relay.reading._PARTING", 10 * PATIENCE)
+    await published(broker.url, [event(number) for number in range(1, 50)])
+    before = asyncio.all_tasks()
+    stream, got = ctfy_rx.from_nats(broker.url, since="start", durable=durable), []
+    gone = stream.take(1).subscribe(got.append, scheduler=LoopScheduler(asyncio.get_running_loop()))
+    await soon(lambda: got and asyncio.all_tasks() <= before)
+    gone.dispose()
+    assert [each.log_id for each in got] == [1]
 
 
 def test_workers_share_one_durable_consumer(broker):
