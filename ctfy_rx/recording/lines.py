@@ -59,6 +59,8 @@ class _Envelope(msgspec.Struct, omit_defaults=True):
     team_name: str | None = None
     cursor: str | None = None
     id: str = ""
+    challenge_name: str | None = None
+    actor_name: str | None = None
 
 
 class _Text(_Envelope):
@@ -93,6 +95,8 @@ def to_line(event: Event[Any]) -> bytes:
         event.team_name,
         event.cursor,
         event.id,
+        event.challenge_name,
+        event.actor_name,
     )
     raw = _as_json(event.text)
     line = _Text(*envelope, event.text) if raw is None else _Line(*envelope, raw)
@@ -138,6 +142,8 @@ def from_line(line: bytes) -> Event:
         it.team_name,
         it.cursor,
         it.origin,
+        it.challenge_name,
+        it.actor_name,
     )
 
 

@@ -29,14 +29,15 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_an_event_comes_back_as_it_was_on_one_line(text: str):
-    event = Event("flag_wrong", text, "i", 1.25, "log", 7, 1.125, "t", "Team", "7@x")
+    names = {"challenge_name": "Overflow", "actor_name": "Mia"}
+    event = Event("flag_wrong", text, "i", 1.25, "log", 7, 1.125, "t", "Team", "7@x", **names)
     line = to_line(event)
     back = from_line(line)
     assert line.count(b"\n") == 1
     assert (back.text, back.data) == (event.text, event.data)
     assert (back.origin, back.recorded) == ("replay", "log")
     assert to_line(back) == line
-    for name in ("event", "id", "received", "log_id", "logged", "team_id", "team_name", "cursor"):
+    for name in ("event", "id", "received", "log_id", "logged", "team_id", "team_name", "cursor", *names):
         assert getattr(back, name) == getattr(event, name)
 
 
