@@ -32,8 +32,8 @@ HOUSE = """
         credentials failures steps / options rest / attempt / driver / loop_driver thread_driver / frames
     platform: asking effects questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
-    operators: buffered of_event parse rate retry share slips / where / alerts bloods by_name record solves /
-        suspicion
+    operators: buffered parse rate retry share slips usual_words / of_event / where / alerts bloods by_name
+        record solves / suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
     pipeline: asking ending kept lineage / backlog fluent logbook / overseer workers / stage / pipeline
     contest: admins eventual merge_alongside mine refreshing values / boards questions / bloods boxes

@@ -33,8 +33,9 @@ def test_a_pattern_or_a_part_of_a_name_chooses(pattern: str, count: int, bare: d
     assert sum(line[0] != " " for line in lines) == count + 1
 
 
-def test_a_name_that_there_is_not_is_wrong_usage_with_a_suggestion(bare: dict[str, str]):
-    answer = finished("events", "flag_corect", env=bare)
+@pytest.mark.parametrize("name", ["flag_corect", "solve", "first-blood"])
+def test_a_name_that_there_is_not_is_wrong_usage_with_a_suggestion(name: str, bare: dict[str, str]):
+    answer = finished("events", name, env=bare)
     assert answer.returncode == 2
     assert "did you mean 'flag_correct'?" in answer.stderr
 
