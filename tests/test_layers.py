@@ -45,8 +45,8 @@ HOUSE = """
     demo: listeners server teams / actions state / access contest telling views / happenings /
         caller_routes pace standings verbs / contest_routes / app / running
     testing pytest_plugin
-    cli: filters findings listening network public reached render retelling screen settings template
-        vocabulary /
+    cli: filters findings listening network own_words / public reached render retelling screen settings
+        template vocabulary /
         instances relaying scoreboards verdicts webhook / actions checks values / options /
         doctor program watching / demo_contest recordings / commands / app
     __main__

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from ctfy_rx.catalogue import FlagCorrect
+from ctfy_rx.connection.answers import AN_ANSWER, Sought
 from ctfy_rx.connection.steps import Answer, Get, Steps
 from ctfy_rx.contest.values import Instance, Scoreboard, Service, Standing
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
@@ -40,12 +41,14 @@ _ROWS = 5000  # of the log at once
 _STALE = timedelta(seconds=60)  # the breakdown may be 20 s old, and clocks differ
 
 
-def items(path: str, *params: tuple[str, str], page: int = _PAGE) -> Steps[list[Json]]:
-    """All items of a route that answers in pages, or with one list."""
+def items(
+    path: str, *params: tuple[str, str], page: int = _PAGE, sought: Sought = AN_ANSWER
+) -> Steps[list[Json]]:
+    """All items of a route that answers in pages, or with one list; `sought` is what an error says of it."""
     found: list[Json] = []
     while True:
         answer = yield Get(path, (*params, ("limit", str(page)), ("offset", str(len(found)))))
-        body = _body(answer)
+        body = _body(answer, sought)
         if isinstance(body, list):
             return list(_objects(body))
         new = list(_objects(body.get("items")))
@@ -71,7 +74,7 @@ def only_competition() -> Steps[str]:
 
 def standings(competition: str) -> Steps[Scoreboard]:
     """The whole board of a contest."""
-    rows = yield from items(f"/competitions/{competition}/scoreboard")
+    rows = yield from items(f"/competitions/{competition}/scoreboard", sought=_contest(competition))
     teams = {text(row.get("team_id")) or number: row for number, row in enumerate(rows)}  # pages may shift
     return Scoreboard(competition, tuple(_standing(row) for row in teams.values()), datetime.now(UTC))
 
@@ -97,7 +100,8 @@ def public_teams() -> Steps[frozenset[str]]:
 
 def breakdown(competition: str) -> Steps[list[Json]]:
     """How each challenge of a contest fares; who drew first blood."""
-    body = _body((yield Get(f"/competitions/{competition}/challenge-breakdown")))
+    answer = yield Get(f"/competitions/{competition}/challenge-breakdown")
+    body = _body(answer, _contest(competition))
     return list(_objects(body.get("challenges") if isinstance(body, dict) else body))
 
 
@@ -145,7 +149,7 @@ def announcement(announcement_id: str) -> Steps[Json | None]:
 
 def instance(instance_id: str) -> Steps[Instance]:
     """How an instance is, and where."""
-    body = _body((yield Get(f"/instances/{instance_id}")))
+    body = _body((yield Get(f"/instances/{instance_id}")), _sought("instance", instance_id))
     found = body if isinstance(body, dict) else {}
     services = tuple(
         Service(text(item.get("host")), _number(item.get("port")), text(item.get("service_type")))
@@ -159,9 +163,17 @@ def instance(instance_id: str) -> Steps[Instance]:
     )
 
 
-def _body(answer: Answer) -> Json | list[Any]:
+def _contest(competition: str) -> Sought:
+    return _sought("contest", competition)
+
+
+def _sought(what: str, its_id: str) -> Sought:
+    return AN_ANSWER._replace(missing=f"there is no {what} {its_id!r:.80}: check its id")
+
+
+def _body(answer: Answer, sought: Sought = AN_ANSWER) -> Json | list[Any]:
     if not answer.is_success:
-        raise answer.refusal(time.time())
+        raise answer.refusal(time.time(), sought)
     body = answer.json()
     if not isinstance(body, (dict, list)):  # cut off, or a proxy's own: worth another attempt
         raise ConnectionFailed(f"{answer.address} answered with something else than JSON")

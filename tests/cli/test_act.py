@@ -248,4 +248,4 @@ def test_the_scoreboard_of_a_contest_that_is_not_there_is_a_sentence(lively: Pla
     env = environment(tmp_path, CTFY_PLATFORM_URL=lively.url)
     done = finished("scoreboard", "--competition", "nowhere", env=env)
     assert done.returncode == 1
-    assert "404" in done.stderr
+    assert done.stderr.endswith("answered 404: there is no contest 'nowhere': check its id\n")
