@@ -255,7 +255,11 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def refuse_coroutine_functions(*functions: object) -> None:
-    """Raise TypeError if one of them is a coroutine function: a callback that nobody awaits never runs."""
+    """Raise TypeError if one of them is a coroutine function, for a callback that nobody awaits never runs;
+    or neither a function nor an observer."""
+    for each in functions:
+        if each is not None and not callable(each) and not hasattr(each, "on_next"):
+            raise TypeError(f"subscribe() takes functions, not {each!r:.80}: write stream.subscribe(print)")
     if any(map(is_coroutine_function, functions)):
         raise TypeError(
             "subscribe() calls plain functions: for a coroutine write `await stream.each(handler)`, "
