@@ -12,7 +12,7 @@ from reactivex import Observable
 from ctfy_rx.catalogue import PAYLOADS
 from ctfy_rx.text.suggestion import did_you_mean
 
-__all__ = ["told_of_slips"]
+__all__ = ["known_fields", "told_of_slips"]
 
 _log = logging.getLogger("ctfy_rx")
 
@@ -39,8 +39,8 @@ def told_of_slips(
 
 
 def _slip(name: str, value: Any) -> str:
-    if name not in _fields():
-        meant = did_you_mean(name, sorted(_fields()))
+    if name not in known_fields():
+        meant = did_you_mean(name, sorted(known_fields()))
         return f"no event of the platform has the field {name!r}{meant and '; '}{meant}"
     if name.endswith("_id") and not isinstance(value, (str, type(None))):
         return f"ids are texts; did you mean {str(value)!r}?"
@@ -48,7 +48,8 @@ def _slip(name: str, value: Any) -> str:
 
 
 @cache
-def _fields() -> frozenset[str]:
+def known_fields() -> frozenset[str]:
+    """The names of all fields that events of the platform have."""
     declared = {name for payload in PAYLOADS.values() for name in payload.__struct_encode_fields__}
     return frozenset(declared | _UNDECLARED)
 

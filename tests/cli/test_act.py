@@ -168,6 +168,8 @@ def test_a_command_that_fails_is_told_and_the_next_event_runs_it_again(
     [
         (["--exec", "'"], "cannot be read"),
         (["--exec", "{team_name}"], "holds no field"),
+        (["--exec", "echo {evnt}"], "no event has the field \"evnt\": did you mean 'event'?"),
+        (["--exec", "echo {xyzzy}"], 'no event has the field "xyzzy": in braces stand event, at, team_id'),
         (["--webhook", "nonsense-secret"], "needs a URL"),
         (["--webhook", "http://localhost/x", "--webhook-as", "teams"], "discord, slack, json"),
     ],
