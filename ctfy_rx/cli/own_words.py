@@ -9,8 +9,10 @@ WORDS = {
     "or CTFY_TOKEN",
     "write log=False to hear the events live, each perhaps never": "leave --since away, or log in as "
     "somebody who can, with `ctfy auth login`",
-    "which since= and log=True need, events() needs a token of the platform": "which --since needs, log in "
+    "which since= and log=True need, events() needs a platform and a token": "which --since needs, log in "
     "with `ctfy auth login`, or write --token-file",
+    "since= reads": "--since reads",
+    ": for another server write last_event_id=, after which it goes on where it can": "",
     "name one, competition=": "name one, --competition ",
     ", or write poll=True": "",
     "events() with the URL of its root": "write its root, --platform-url https://ctf.example",
