@@ -19,6 +19,7 @@ from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.bloods import Blood, Bloods, Honour, key_of
 from ctfy_rx.platform.questions import server_time
+from ctfy_rx.text.printable import short
 
 __all__ = [
     "Json",
@@ -168,7 +169,7 @@ def _contest(competition: str) -> Sought:
 
 
 def _sought(what: str, its_id: str) -> Sought:
-    return AN_ANSWER._replace(missing=f"there is no {what} {its_id!r:.80}: check its id")
+    return AN_ANSWER._replace(missing=f"there is no {what} {short(its_id, 80)!r}: check its id")
 
 
 def _body(answer: Answer, sought: Sought = AN_ANSWER) -> Json | list[Any]:

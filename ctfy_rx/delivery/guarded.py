@@ -130,6 +130,10 @@ class Composed(Guarded[T]):
         self._made = made
         self._keeper = keeper
 
+    def __repr__(self) -> str:
+        source = "" if self._keeper is UNATTENDED else f" of {self._keeper!r}"
+        return f"<{type(self).__name__}{source}>"
+
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:

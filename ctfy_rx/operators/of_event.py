@@ -15,6 +15,7 @@ from ctfy_rx.catalogue import PAYLOADS, Payload
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.usual_words import meaning_of
+from ctfy_rx.text.printable import short
 from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["Selective", "is_pattern", "named", "of_event", "selected"]
@@ -130,7 +131,7 @@ def _tell_of_a_slip(name: str, of_platform: bool | None) -> None:
     else:
         meant = did_you_mean(name.lower(), PAYLOADS, likeness=0.85)
     if meant:
-        _log.warning("of_event(%.80r): the platform has no such event; %s", name, meant)
+        _log.warning("of_event(%s): the platform has no such event; %s", short(repr(name), 80), meant)
 
 
 def is_pattern(name: str) -> bool:

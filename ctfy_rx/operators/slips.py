@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from reactivex import Observable
 
 from ctfy_rx.catalogue import PAYLOADS
+from ctfy_rx.text.printable import short
 from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["known_fields", "told_of_slips"]
@@ -30,7 +31,8 @@ def told_of_slips(
     def telling(source: S) -> T:
         if getattr(source, "of_platform", None):
             for name, value in fields.items():
-                shown = f"{value!r:.80}" if by_position else f"{name}={value!r:.80}"
+                given = short(repr(value), 80)
+                shown = given if by_position else f"{name}={given}"
                 if slip := _slip(name, value):
                     _log.warning("%s(%s): %s", operator, shown, slip)
         return apply(source)

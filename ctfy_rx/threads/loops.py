@@ -17,6 +17,7 @@ from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentD
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ctfy_rx.errors import LoopClosed
+from ctfy_rx.text.printable import short
 from ctfy_rx.threads.process import this_process
 
 __all__ = [
@@ -258,8 +259,8 @@ def refuse_coroutine_functions(*functions: object) -> None:
     """Raise TypeError if one of them is a coroutine function, for a callback that nobody awaits never runs;
     or neither a function nor an observer."""
     for each in functions:
-        if each is not None and not callable(each) and not hasattr(each, "on_next"):
-            raise TypeError(f"subscribe() takes functions, not {each!r:.80}: write stream.subscribe(print)")
+        if not (each is None or callable(each) or hasattr(each, "on_next")):
+            raise TypeError(f"subscribe() takes functions, as subscribe(print), not {short(repr(each), 80)}")
     if any(map(is_coroutine_function, functions)):
         raise TypeError(
             "subscribe() calls plain functions: for a coroutine write `await stream.each(handler)`, "

@@ -299,7 +299,7 @@ def test_a_coroutine_function_is_refused_wherever_one_subscribes():
 def test_what_nobody_can_call_is_refused_wherever_one_subscribes(callbacks: tuple[Any, ...]):
     stream = EventStream.over(Subject())
     for observable in (stream, stream.map(str), stream.pipe(ops.map(str)), stream.status, stream.rate(1)):
-        with pytest.raises(TypeError, match=r"^subscribe\(\) takes functions, not .*subscribe\(print\)$"):
+        with pytest.raises(TypeError, match=r"^subscribe\(\) takes functions, as subscribe\(print\), not "):
             observable.subscribe(*callbacks)
 
 
