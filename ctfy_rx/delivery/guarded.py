@@ -131,8 +131,8 @@ class Composed(Guarded[T]):
         self._keeper = keeper
 
     def __repr__(self) -> str:
-        source = "" if self._keeper is UNATTENDED else f" of {self._keeper!r}"
-        return f"<{type(self).__name__}{source}>"
+        is_named = type(self._keeper).__repr__ is not object.__repr__
+        return f"<{type(self).__name__} of {self._keeper!r}>" if is_named else f"<{type(self).__name__}>"
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
