@@ -12,7 +12,7 @@ from typing_extensions import TypeVar
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.decoding import decoded, encoded, payload_of
 from ctfy_rx.text.html import Html, element, page, table
-from ctfy_rx.text.printable import escaped
+from ctfy_rx.text.printable import escaped, short
 
 __all__ = ["Event", "Origin", "is_event"]
 
@@ -20,6 +20,7 @@ Origin = Literal["live", "log", "replay", "local"]
 P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC0105 - Event[P]
 
 _REPR_LENGTH = 200
+_LONGEST_NAME = 40
 _MOST_FIELDS = 50
 _PRIVATE = {"ip", "email"}  # a notebook is shown to others; `data` has them
 _OF_THE_FRAME = ("challenge_id", "actor_id", "actor_name", "actor_type", "actor_avatar_url")
@@ -184,7 +185,10 @@ class Event(msgspec.Struct, Generic[P], frozen=True, dict=True):
         return self.having(text=encoded(data | fields)) if isinstance(data, dict) else self
 
     def __repr__(self) -> str:
-        return f"<Event {_shown(self.event)} {self.at:%Y-%m-%dT%H:%M:%SZ} {self.origin} {_shown(self.text)}>"
+        known = (("by", self.actor_name), ("of", self.team_name), ("on", self.challenge_name))
+        names = "".join(f" {role} {escaped(name, _LONGEST_NAME)}" for role, name in known if name)
+        about = f"{escaped(self.event, _LONGEST_NAME)} {self.at:%Y-%m-%dT%H:%M:%SZ} {self.origin}{names}"
+        return f"<Event {short(f'{about} {_shown(self.text)}', _REPR_LENGTH - len('<Event >'))}>"
 
     def _repr_html_(self) -> str:
         known = (self.team_name, self.log_id and f"log {self.log_id}", self.origin)

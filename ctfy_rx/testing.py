@@ -32,6 +32,7 @@ from ctfy_rx.catalogue import (
 )
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.event import Event
+from ctfy_rx.operators.usual_words import meaning_of
 from ctfy_rx.stream.stream import EventStream
 from ctfy_rx.text.suggestion import did_you_mean
 
@@ -85,7 +86,8 @@ def event(
     """
     word = name if isinstance(name, str) else name.event_name
     if word not in PAYLOADS:
-        raise ConfigurationError(f'the platform has no event "{word}"' + _suggestion(word, PAYLOADS))
+        hint = meaning_of(word) or did_you_mean(word, PAYLOADS) or "`ctfy-rx events` lists them"
+        raise ConfigurationError(f'the platform has no event "{word}": {hint}')
     known = {field.name: field for field in msgspec.structs.fields(PAYLOADS[word])}
     for field in fields.keys() - known.keys():
         raise ConfigurationError(f'{word} has no field "{field}"' + _suggestion(field, known))

@@ -341,11 +341,23 @@ def test_the_repr_says_what_and_when():
     assert repr(event) == '<Event flag_wrong 1970-01-01T00:00:00Z live {"actor_name": "Zoë"}>'
 
 
+def test_the_repr_shows_the_names_that_are_known():
+    event = Event("flag_correct", "{}", received=0.0, origin="log", team_name="Red", challenge_name="pwn 1")
+    assert repr(event) == "<Event flag_correct 1970-01-01T00:00:00Z log of Red on pwn 1 {}>"
+    assert " log by Ada of Red on pwn 1 {}>" in repr(event.having(actor_name="Ada"))
+
+
+def test_a_repr_that_is_cut_says_so_and_the_log_which_cuts_at_200_need_not_cut_it():
+    shown = repr(Event("flag_correct", '{"a": "%s"}' % ("\x00" * 300), team_name="R" * 50))
+    assert len(shown) <= 200
+    assert shown.endswith("…>")
+
+
 @pytest.mark.parametrize(
     "event", [Event("e", "x" * 10**6), Event("x" * 10**6, "{}"), Event("e", "\x00" * 10**6)]
 )
 def test_the_repr_is_bounded(event):
-    assert len(repr(event)) < 2500
+    assert len(repr(event)) <= 200
 
 
 @given(st.text(), st.text())

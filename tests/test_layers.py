@@ -24,7 +24,7 @@ HOUSE = """
     event status reconnect
     appearance ledger stats
     wording
-    threads: process turns waiting / loops / consumers
+    threads: coroutines process turns waiting / loops / consumers
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
         clock guard interests iterators / guarded hub / cold status_feed
     connection: chunks content_coding either_httpx http_values route tls / redaction /
@@ -32,8 +32,8 @@ HOUSE = """
         credentials failures steps / options rest / attempt / driver / loop_driver thread_driver / frames
     platform: asking effects questions / since / doorbell whole_log
     recording: compression lines progress table / reader writer / player recorder / recording
-    operators: buffered of_event parse rate retry share slips / where / alerts bloods by_name record solves /
-        suspicion
+    operators: buffered parse rate retry share slips usual_words / of_event / where / alerts bloods by_name
+        record solves / suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
     pipeline: asking ending kept lineage unheard / backlog fluent logbook / overseer workers / stage /
         pipeline
@@ -46,8 +46,8 @@ HOUSE = """
     demo: listeners server teams / actions state / access contest telling views / happenings /
         caller_routes pace standings verbs / contest_routes / app / running
     testing pytest_plugin
-    cli: filters findings listening network public reached render retelling screen settings template
-        vocabulary /
+    cli: filters findings listening network own_words / public reached render retelling screen settings
+        template vocabulary /
         instances relaying scoreboards verdicts webhook / actions checks values / options /
         doctor program watching / demo_contest recordings / commands / app
     __main__

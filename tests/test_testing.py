@@ -62,6 +62,8 @@ def test_every_event_of_the_platform_can_be_made(payload: type[Payload]):
     ("name", "fields", "text"),
     [
         ("flag_corect", {}, "did you mean 'flag_correct'"),
+        ("solve", {}, "did you mean 'flag_correct'"),
+        ("xyzzy", {}, "`ctfy-rx events` lists them"),
         ("flag_wrong", {"chalenge_id": "pwn-1"}, "did you mean 'challenge_id'"),
         ("scoreboard_updated", {"xyzzy": 1}, "it has challenge_id"),
     ],

@@ -14,6 +14,7 @@
     template.py   arguments with fields in braces     public.py       what may be told everywhere
     scoreboards.py  the scoreboard                    instances.py    an instance, until it is ready
     vocabulary.py  the events that there are, with their actors
+    own_words.py  errors with the options of the command line
     checks.py     the checks of the doctor            doctor.py       what they find, on the screen
 
 Exit codes:

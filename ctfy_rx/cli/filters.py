@@ -16,6 +16,7 @@ from ctfy_rx import Event, EventStream
 from ctfy_rx.catalogue import PAYLOADS
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.operators.of_event import is_pattern
+from ctfy_rx.operators.usual_words import meaning_of
 from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["NAMED", "Duplicates", "Selection", "selection", "with_titles"]
@@ -158,5 +159,10 @@ def _known(word: str) -> str:
     name = _SINGULAR.get(word, word)
     if name in NAMED or name in PAYLOADS or is_pattern(name):
         return name
-    hint = did_you_mean(name, [*NAMED, *PAYLOADS]) or f"choose {', '.join(NAMED)}, or an event's name."
-    raise ConfigurationError(f'there is no event "{name}": {hint}')
+    raise ConfigurationError(f'there is no event "{name}": {_hint(name)}')
+
+
+def _hint(name: str) -> str:
+    if meaning := meaning_of(name):
+        return f"did you mean {meaning.stream if meaning.stream in NAMED else meaning.events!r}?"
+    return did_you_mean(name, [*NAMED, *PAYLOADS]) or f"choose {', '.join(NAMED)}, or an event's name."

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ctfy_rx import CtfyRxError, __version__
+from ctfy_rx.cli.own_words import in_own_words
 from ctfy_rx.cli.screen import Screen, is_terminal
 from ctfy_rx.cli.settings import Target, target
 from ctfy_rx.cli.values import token_in
@@ -90,7 +91,7 @@ def reporting(screen: Screen, work: Callable[[], None]) -> NoReturn:
     try:
         work()
     except (CtfyRxError, OSError) as error:  # TimeoutError is an OSError
-        screen.fail(str(error))
+        screen.fail(in_own_words(str(error)))
     else:
         raise typer.Exit(0)
     raise typer.Exit(1)

@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from ctfy_rx import Closed, Connecting, Event, Idle, Open, Status
+from ctfy_rx.cli.own_words import in_own_words
 from ctfy_rx.text.printable import json_safe, plain
 from ctfy_rx.wording import in_words
 
@@ -79,6 +80,6 @@ def as_status(status: Status, address: str) -> Text | None:
         case Open(refused=None, nobody=False):
             return Text(plain(status.to(address)), "green")
         case Open():
-            return Text(plain(status.to(address)), "yellow")
+            return Text(plain(in_own_words(status.to(address))), "yellow")
         case _:
-            return Text(plain(str(status)), "yellow")
+            return Text(plain(in_own_words(str(status))), "yellow")

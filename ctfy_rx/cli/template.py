@@ -13,12 +13,17 @@ from typing import Any, cast
 
 from ctfy_rx import Event
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.operators.slips import known_fields
 from ctfy_rx.text.printable import short
+from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["Template", "fields_of"]
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _LONGEST = 4096  # characters of an argument
+_KNOWN = ("event", "at", "team_id", "team_name", "challenge_name", "actor_name")
+_ADDED = "title body severity starts_at first_blood counter rise total seconds logged resumable"
+"""Fields that announcements, first bloods and alerts are given here."""
 _HYPHEN = "\u2010"  # looks like the one that begins an option
 
 
@@ -42,6 +47,22 @@ class Template:
         if _FIELD.search(self._words[0]):
             raise ConfigurationError("--exec runs one program: its name holds no field")
 
+    def refuse_unknown_fields(self) -> None:
+        """Raise `ConfigurationError` for a field that no event of a platform has.
+
+        >>> Template("echo {evnt}").refuse_unknown_fields()
+        Traceback (most recent call last):
+        ctfy_rx.errors.ConfigurationError: --exec: no event has the field "evnt": did you mean 'event'?
+        """
+        fields = {*_KNOWN, *_ADDED.split(), *known_fields()}
+        for name in _FIELD.findall(" ".join(self._words)):
+            if name not in fields:
+                hint = (
+                    did_you_mean(name, sorted(fields))
+                    or f"in braces stand {', '.join(_KNOWN)}, fields of data"
+                )
+                raise ConfigurationError(f'--exec: no event has the field "{name}": {hint}')
+
     def filled(self, fields: Mapping[str, str]) -> list[str]:
         """The arguments for an event; a field that it does not have is empty."""
         return [self._words[0], *(_filled(word, fields) for word in self._words[1:])]
@@ -60,13 +81,6 @@ def fields_of(event: Event[Any]) -> dict[str, str]:
     """
     data = event.data
     fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
-    known = {
-        "event": event.event,
-        "at": event.at.isoformat(timespec="seconds"),
-        "team_id": event.team_id,
-        "team_name": event.team_name,
-        "challenge_name": event.challenge_name,
-        "actor_name": event.actor_name,
-    }
+    known = {name: getattr(event, name) for name in _KNOWN} | {"at": event.at.isoformat(timespec="seconds")}
     found = {**fields, **{name: value for name, value in known.items() if value is not None}}
     return {name: str(value) for name, value in found.items() if value is not None}

@@ -9,6 +9,7 @@ import httpx
 
 from ctfy_rx.cli.findings import Finding, failed
 from ctfy_rx.cli.listening import Listening
+from ctfy_rx.cli.own_words import in_own_words
 from ctfy_rx.connection.request import address_of
 from ctfy_rx.connection.steps import Answer
 from ctfy_rx.errors import (
@@ -57,7 +58,7 @@ def failure(error: Exception, url: httpx.URL) -> Finding:
     close other streams of this account, or share one: each program needs one at most
     """
     said = str(error) or type(error).__name__
-    return failed(said, _advice(error, said, url))
+    return failed(in_own_words(said), _advice(error, said, url))
 
 
 def _advice(error: Exception, said: str, url: httpx.URL) -> str:

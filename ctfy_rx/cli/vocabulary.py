@@ -12,6 +12,7 @@ from rich.text import Text
 from ctfy_rx.catalogue import PAYLOADS, STORED, Payload
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.operators.of_event import is_pattern
+from ctfy_rx.operators.usual_words import meaning_of
 from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["COMMON", "actor_of", "chosen", "described"]
@@ -73,7 +74,7 @@ def chosen(pattern: str | None) -> list[str]:
     wanted = pattern.strip().lower().replace("-", "_")
     found = matching(PAYLOADS, wanted if is_pattern(wanted) else f"*{wanted}*")
     if not found:
-        hint = did_you_mean(wanted, PAYLOADS) or "without a name all are listed"
+        hint = meaning_of(wanted) or did_you_mean(wanted, PAYLOADS) or "without a name all are listed"
         raise ConfigurationError(f'there is no event "{pattern}": {hint}')
     return sorted(found)
 

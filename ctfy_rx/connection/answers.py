@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httpx
 
@@ -20,12 +20,42 @@ from ctfy_rx.errors import (
 )
 from ctfy_rx.text.printable import escaped
 
-__all__ = ["BODY_BYTES", "answer_behind", "is_event_stream", "refusal", "refused_tunnel", "shown"]
+__all__ = [
+    "AN_ANSWER",
+    "A_STREAM",
+    "BODY_BYTES",
+    "Sought",
+    "answer_behind",
+    "is_event_stream",
+    "refusal",
+    "refused_tunnel",
+    "shown",
+]
 
 BODY_BYTES = 2048
 """How much of a refusing response's body is read and kept."""
 
 _TOO_MANY_STREAMS_WAIT = 60.0
+
+
+class Sought(NamedTuple):
+    """What to say of what was asked for, where it is missing, is not for this token, cannot be had now."""
+
+    missing: str
+    forbidden: str
+    unavailable: str
+
+
+A_STREAM = Sought(
+    "there is no event stream at this address: check the URL",
+    "the token is refused, or one is needed",
+    "the server cannot serve the stream now",
+)
+AN_ANSWER = Sought(
+    "the platform has nothing at this address: check the URL",
+    "the token is refused, or may not see this",
+    "the server cannot answer this now",
+)
 
 
 def is_event_stream(response: Any) -> bool:
@@ -46,15 +76,22 @@ def answer_behind(error: Exception) -> Any:
 
 
 def refusal(
-    response: Any, body: bytes, *, address: str, secrets: Secrets, now: float, way: Way = DIRECT
+    response: Any,
+    body: bytes,
+    *,
+    address: str,
+    secrets: Secrets,
+    now: float,
+    way: Way = DIRECT,
+    sought: Sought = A_STREAM,
 ) -> HttpError:
-    """The error for a response that opens no stream; `body` is the beginning of its body, `now` a unix time
-    (seconds)."""
+    """The error for a response that does not give what was `sought`; `body` is the beginning of its body,
+    `now` a unix time (seconds)."""
     text = secrets.hidden(body.decode("utf-8", "replace"))[:BODY_BYTES]
     headers = {name.lower(): secrets.hidden(value) for name, value in response.headers.items()}
     status = response.status_code
     retry_after = seconds_to_wait(headers.get("retry-after", ""), now)
-    kind, says = _refused_by_proxy(status, headers, way) or _refused(status, headers, text)
+    kind, says = _refused_by_proxy(status, headers, way) or _refused(status, headers, text, sought)
     if kind is TooManyStreams:
         retry_after = max(retry_after or 0.0, _TOO_MANY_STREAMS_WAIT)
     if unknown_coding(response.headers):
@@ -63,13 +100,13 @@ def refusal(
     return kind(message, status=status, headers=headers, body=text, retry_after=retry_after)
 
 
-def _refused(status: int, headers: dict[str, str], text: str) -> tuple[type[HttpError], str]:
+def _refused(status: int, headers: dict[str, str], text: str, sought: Sought) -> tuple[type[HttpError], str]:
     kind: type[HttpError] = HttpError
     match status:
         case 401 | 403:
-            kind, says = TokenRefused, "the token is refused, or one is needed: log in again, or check token="
+            kind, says = TokenRefused, f"{sought.forbidden}: log in again, or check token="
         case 404 | 410:
-            says = "there is no event stream at this address: check the URL"
+            says = sought.missing
         case 429 if _code(text) == "too_many_streams":
             kind, says = TooManyStreams, "this account has too many open streams: close some, or share one"
         case 400 if "https port" in text.lower():  # so nginx and Apache say
@@ -77,7 +114,7 @@ def _refused(status: int, headers: dict[str, str], text: str) -> tuple[type[Http
         case _ if status // 100 == 2:  # noqa: PLR2004 - it is what the digit means
             kind, says = NotAnEventStream, _no_stream(status, headers)
         case _ if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            says = "the server cannot serve the stream now"
+            says = sought.unavailable
         case _:
             says = "the server refuses the request: see the body of this error for its reasons"
     return kind, says

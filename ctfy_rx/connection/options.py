@@ -14,7 +14,7 @@ from ctfy_rx.connection.credentials import TokenIn
 from ctfy_rx.connection.either_httpx import is_url, pairs_of
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.text.suggestion import did_you_mean
-from ctfy_rx.threads.loops import is_coroutine_function
+from ctfy_rx.threads.coroutines import is_coroutine_function
 
 __all__ = ["FramesOptions", "Params", "check", "encoded_headers", "query", "refuse_unknown"]
 

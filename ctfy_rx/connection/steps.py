@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from ctfy_rx.connection.answers import refusal
+from ctfy_rx.connection.answers import AN_ANSWER, Sought, refusal
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.connection.route import DIRECT, Way
 from ctfy_rx.errors import HttpError
@@ -50,9 +50,17 @@ class Answer:
         """5xx."""
         return self.status_code // 100 == 5  # noqa: PLR2004 - it is what the digit means
 
-    def refusal(self, now: float) -> HttpError:
+    def refusal(self, now: float, sought: Sought = AN_ANSWER) -> HttpError:
         """The error for it, where it is no success; `now` is a unix time (seconds)."""
-        return refusal(self, self.body, address=self.address, secrets=self.secrets, now=now, way=self.way)
+        return refusal(
+            self,
+            self.body,
+            address=self.address,
+            secrets=self.secrets,
+            now=now,
+            way=self.way,
+            sought=sought,
+        )
 
     def json(self) -> Any:
         """The decoded body, None where it is no JSON."""

@@ -20,11 +20,17 @@ __all__ = ["Boards"]
 
 
 class Boards(Composed[Scoreboard]):
-    """The boards of a contest, on the connection of `stream`."""
+    """The boards of a contest, on the connection of `stream`; of the only one where `competition` is None."""
 
-    def __init__(self, boards: Observable[Scoreboard], stream: Watched, keeper: Keeper) -> None:
+    def __init__(
+        self, boards: Observable[Scoreboard], competition: str | None, stream: Watched, keeper: Keeper
+    ) -> None:
         super().__init__(boards, keeper)
+        self._competition = competition
         self._stream = stream
+
+    def __repr__(self) -> str:
+        return f"<Boards of {self._competition or 'the contest that runs'}, {self._stream!r}>"
 
     @property
     def status(self) -> Observable[Status]:

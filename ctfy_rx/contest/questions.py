@@ -12,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from ctfy_rx.catalogue import FlagCorrect
+from ctfy_rx.connection.answers import AN_ANSWER, Sought
 from ctfy_rx.connection.steps import Answer, Get, Steps
 from ctfy_rx.contest.values import Instance, Scoreboard, Service, Standing
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.event import Event
 from ctfy_rx.operators.bloods import Blood, Bloods, Honour, key_of
 from ctfy_rx.platform.questions import server_time
+from ctfy_rx.text.printable import short
 
 __all__ = [
     "Json",
@@ -41,12 +43,14 @@ _ROWS = 5000  # of the log at once
 _STALE = timedelta(seconds=60)  # the breakdown may be 20 s old, and clocks differ
 
 
-def items(path: str, *params: tuple[str, str], page: int = _PAGE) -> Steps[list[Json]]:
-    """All items of a route that answers in pages, or with one list."""
+def items(
+    path: str, *params: tuple[str, str], page: int = _PAGE, sought: Sought = AN_ANSWER
+) -> Steps[list[Json]]:
+    """All items of a route that answers in pages, or with one list; `sought` is what an error says of it."""
     found: list[Json] = []
     while True:
         answer = yield Get(path, (*params, ("limit", str(page)), ("offset", str(len(found)))))
-        body = _body(answer)
+        body = _body(answer, sought)
         if isinstance(body, list):
             return list(_objects(body))
         new = list(_objects(body.get("items")))
@@ -56,9 +60,9 @@ def items(path: str, *params: tuple[str, str], page: int = _PAGE) -> Steps[list[
             return found
 
 
-def item(path: str) -> Steps[Json]:
-    """The one thing that a route answers with."""
-    body = _body((yield Get(path)))
+def item(path: str, *, sought: Sought = AN_ANSWER) -> Steps[Json]:
+    """The one thing that a route answers with; `sought` is what an error says of it."""
+    body = _body((yield Get(path)), sought)
     return body if isinstance(body, dict) else {}
 
 
@@ -78,7 +82,7 @@ def only_competition() -> Steps[str]:
 
 def standings(competition: str) -> Steps[Scoreboard]:
     """The whole board of a contest."""
-    rows = yield from items(f"/competitions/{competition}/scoreboard")
+    rows = yield from items(f"/competitions/{competition}/scoreboard", sought=_contest(competition))
     teams = {text(row.get("team_id")) or number: row for number, row in enumerate(rows)}  # pages may shift
     return Scoreboard(competition, tuple(_standing(row) for row in teams.values()), datetime.now(UTC))
 
@@ -104,7 +108,8 @@ def public_teams() -> Steps[frozenset[str]]:
 
 def breakdown(competition: str) -> Steps[list[Json]]:
     """How each challenge of a contest fares; who drew first blood."""
-    body = _body((yield Get(f"/competitions/{competition}/challenge-breakdown")))
+    answer = yield Get(f"/competitions/{competition}/challenge-breakdown")
+    body = _body(answer, _contest(competition))
     return list(_objects(body.get("challenges") if isinstance(body, dict) else body))
 
 
@@ -152,7 +157,7 @@ def announcement(announcement_id: str) -> Steps[Json | None]:
 
 def instance(instance_id: str) -> Steps[Instance]:
     """How an instance is, and where."""
-    found = yield from item(f"/instances/{instance_id}")
+    found = yield from item(f"/instances/{instance_id}", sought=_sought("instance", instance_id))
     services = tuple(
         Service(text(each.get("host")), _number(each.get("port")), text(each.get("service_type")))
         for each in _objects(found.get("services"))
@@ -165,9 +170,17 @@ def instance(instance_id: str) -> Steps[Instance]:
     )
 
 
-def _body(answer: Answer) -> Json | list[Any]:
+def _contest(competition: str) -> Sought:
+    return _sought("contest", competition)
+
+
+def _sought(what: str, its_id: str) -> Sought:
+    return AN_ANSWER._replace(missing=f"there is no {what} {short(its_id, 80)!r}: check its id")
+
+
+def _body(answer: Answer, sought: Sought = AN_ANSWER) -> Json | list[Any]:
     if not answer.is_success:
-        raise answer.refusal(time.time())
+        raise answer.refusal(time.time(), sought)
     body = answer.json()
     if not isinstance(body, (dict, list)):  # cut off, or a proxy's own: worth another attempt
         raise ConnectionFailed(f"{answer.address} answered with something else than JSON")

@@ -185,7 +185,7 @@ class ContestStreams(ItemKeeping[Event[P]]):
 
         boards: Observable[Scoreboard] = self._refreshed(fetch, cache=cache, public=public)
         distinct = boards.pipe(ops.distinct_until_changed(_standings))
-        return Boards(distinct, self._root(), self._pipeline)
+        return Boards(distinct, wanted, self._root(), self._pipeline)
 
     def instance(self, instance_id: str, /) -> Box:
         """One instance (box): its events, and ``.ready(timeout=...)``."""

@@ -35,7 +35,7 @@ from ctfy_rx.delivery.culprit import (
 )
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import Failure, as_exception, report, report_end
-from ctfy_rx.threads.loops import AWAIT_INSTEAD
+from ctfy_rx.threads.coroutines import AWAIT_INSTEAD
 
 __all__ = ["UNATTENDED", "Chain", "Guard", "Keeper", "chain_here"]
 

@@ -16,7 +16,7 @@ from typing_extensions import override
 from ctfy_rx.delivery.guard import UNATTENDED, Guard, Keeper
 from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.delivery.receipts import Receipts
-from ctfy_rx.threads.loops import refuse_coroutine_functions
+from ctfy_rx.threads.coroutines import check_callbacks, refuse_coroutine_functions
 
 __all__ = ["Composed", "Guarded"]
 
@@ -49,7 +49,7 @@ class Guarded(Observable[T]):
     ) -> abc.DisposableBase:
         """As reactivex's, but what a callback raises is reported, and it goes on with the next item; raises
         TypeError for a coroutine function."""
-        refuse_coroutine_functions("subscribe", on_next, on_error, on_completed)
+        check_callbacks(on_next, on_error, on_completed)
         if hasattr(on_next, "on_next"):
             observer = cast("abc.ObserverBase[T]", on_next)
             on_next, on_error, on_completed = observer.on_next, observer.on_error, observer.on_completed
@@ -162,6 +162,10 @@ class Composed(Guarded[T]):
         super().__init__()
         self._made = made
         self._keeper = keeper
+
+    def __repr__(self) -> str:
+        is_named = type(self._keeper).__repr__ is not object.__repr__
+        return f"<{type(self).__name__} of {self._keeper!r}>" if is_named else f"<{type(self).__name__}>"
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None

@@ -14,6 +14,8 @@ from reactivex import Observable, abc
 from ctfy_rx.catalogue import PAYLOADS, Payload
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
+from ctfy_rx.operators.usual_words import meaning_of
+from ctfy_rx.text.printable import short
 from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["Selective", "is_pattern", "named", "of_event", "selected"]
@@ -60,7 +62,8 @@ def of_event(*names: str | type[Payload]) -> Callable[[Observable[Any]], Observa
 
     With one payload class, the events' payloads have its type. Completes and fails with its source. Raises
     `ConfigurationError` where no name is given, or something that has none. A name that the platform does not
-    know, and that is almost one that it does, is told in the log: it would be waited for in silence.
+    know, and that is almost one that it does, is told in the log: it would be waited for in silence. So is
+    what people call an event, ``"solve"`` say, on a platform's stream.
 
     See also: `where`, `solves`, `wrong_answers`; reactivex's ``filter``.
 
@@ -75,9 +78,8 @@ def of_event(*names: str | type[Payload]) -> Callable[[Observable[Any]], Observa
     unknown = [name for name in names if isinstance(name, str) and name not in PAYLOADS]
 
     def apply(source: Observable[_Named]) -> Observable[_Named]:
-        if getattr(source, "of_platform", None) is not False:  # another server has names of its own
-            for name in unknown:
-                _tell_of_a_slip(name)
+        for name in unknown:
+            _tell_of_a_slip(name, getattr(source, "of_platform", None))
         return source.selected(matches) if isinstance(source, Selective) else selected(source, matches)
 
     return apply
@@ -121,10 +123,15 @@ def named(*names: str | type[Payload]) -> Callable[[str], bool]:
     return matching
 
 
-def _tell_of_a_slip(name: str) -> None:
-    meant = did_you_mean(name, PAYLOADS, likeness=0.85)
+def _tell_of_a_slip(name: str, of_platform: bool | None) -> None:
+    if of_platform is False:  # another server has names of its own
+        return
+    if of_platform and (usual := meaning_of(name)):
+        meant = f"{usual} (stream.{usual.stream}())"
+    else:
+        meant = did_you_mean(name.lower(), PAYLOADS, likeness=0.85)
     if meant:
-        _log.warning("of_event(%.80r): the platform has no such event; %s", name, meant)
+        _log.warning("of_event(%s): the platform has no such event; %s", short(repr(name), 80), meant)
 
 
 def is_pattern(name: str) -> bool:

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from reactivex import Observable
 
 from ctfy_rx.catalogue import PAYLOADS
+from ctfy_rx.text.printable import short
 from ctfy_rx.text.suggestion import did_you_mean
 
-__all__ = ["told_of_slips"]
+__all__ = ["known_fields", "told_of_slips"]
 
 _log = logging.getLogger("ctfy_rx")
 
@@ -30,7 +31,8 @@ def told_of_slips(
     def telling(source: S) -> T:
         if getattr(source, "of_platform", None):
             for name, value in fields.items():
-                shown = f"{value!r:.80}" if by_position else f"{name}={value!r:.80}"
+                given = short(repr(value), 80)
+                shown = given if by_position else f"{name}={given}"
                 if slip := _slip(name, value):
                     _log.warning("%s(%s): %s", operator, shown, slip)
         return apply(source)
@@ -39,8 +41,8 @@ def told_of_slips(
 
 
 def _slip(name: str, value: Any) -> str:
-    if name not in _fields():
-        meant = did_you_mean(name, sorted(_fields()))
+    if name not in known_fields():
+        meant = did_you_mean(name, sorted(known_fields()))
         return f"no event of the platform has the field {name!r}{meant and '; '}{meant}"
     if name.endswith("_id") and not isinstance(value, (str, type(None))):
         return f"ids are texts; did you mean {str(value)!r}?"
@@ -48,7 +50,8 @@ def _slip(name: str, value: Any) -> str:
 
 
 @cache
-def _fields() -> frozenset[str]:
+def known_fields() -> frozenset[str]:
+    """The names of all fields that events of the platform have."""
     declared = {name for payload in PAYLOADS.values() for name in payload.__struct_encode_fields__}
     return frozenset(declared | _UNDECLARED)
 

@@ -15,15 +15,29 @@ from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.of_event import of_event
 from ctfy_rx.operators.solves import DEFAULT_MAX_KEYS
+from ctfy_rx.text.printable import short
 
 __all__ = ["Burst", "burst", "shared_flags", "team_key"]
 
+_LONGEST_NAME = 40
+
 
 class Burst(msgspec.Struct, frozen=True):
-    """Many events of one `key` in a short time: those `events`, the oldest first."""
+    """Many events of one `key` in a short time: those `events`, the oldest first.
+
+    >>> Burst("7", tuple(Event("flag_wrong", "{}", received=at, team_name="Red") for at in (0.0, 2.5)))
+    <Burst of Red: 2 events in 2.5 s, until 1970-01-01T00:00:02Z>
+    """
 
     key: Hashable
     events: tuple[Event[Any], ...]
+
+    def __repr__(self) -> str:
+        last = self.events[-1]
+        whose = last.team_name or last.actor_name or last.payload.actor_name or str(self.key)
+        seconds = (self.ended - self.began).total_seconds()
+        told = f"{len(self.events)} events in {seconds:.1f} s, until {self.ended:%Y-%m-%dT%H:%M:%SZ}"
+        return f"<Burst of {short(whose, _LONGEST_NAME)}: {told}>"
 
     @property
     def team_id(self) -> str | None:

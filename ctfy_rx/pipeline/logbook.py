@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ctfy_rx.status import Closed, Connecting, Idle, News, Open, Status, SubscriberFailed
+from ctfy_rx.status import Closed, Connecting, Gap, Idle, News, Open, Status, SubscriberFailed, Waiting
 from ctfy_rx.text.printable import plain
 
 __all__ = ["logbook"]
@@ -14,9 +14,10 @@ _log = logging.getLogger("ctfy_rx")
 
 
 def logbook(name: str) -> Callable[[Status], None]:
-    """What notes each status of the stream `name` under the logger ``ctfy_rx``: at INFO that it is connected
-    or closed, at WARNING what an operator should know of: reconnecting, gaps, drops, lag, a log that cannot
-    be read. A record holds the `status` too.
+    """What notes each status of the stream `name` under the logger ``ctfy_rx``: at WARNING what an operator
+    should know of: lost connections, gaps, drops, lag, a log that cannot be read; at INFO that it is
+    connected or closed, and that a server ends its connections in order and can be asked to go on after the
+    last event, as many do every 30 s. A record holds the `status` too.
 
     Where nobody has set up logging nothing is written: Python's last resort would put it on the screen, in
     the middle of a table or of another cell of a notebook.
@@ -39,7 +40,7 @@ def _level(status: Status) -> int:
     match status:
         case Idle() | Connecting():
             return logging.DEBUG
-        case Open(refused=None) | Closed():
+        case Open(refused=None) | Closed() | Waiting(cause=None, attempt=1) | Gap(resumable=True):
             return logging.INFO
         case _:
             return logging.WARNING

@@ -43,7 +43,7 @@ TICK = 30.0
 _SPREAD = 0.05  # seconds: after a restart of the platform many clients open at once
 _ASK_AGAIN = 2.0  # seconds: a team that is put together changes several times
 _REFUSED_WITHOUT = (
-    "to read the activity log, which since= and log=True need, events() needs a token of the platform"
+    "to read the activity log, which since= and log=True need, events() needs a platform and a token"
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from ctfy_rx.catalogue import PAYLOADS, STORED, Payload
+from ctfy_rx.connection.answers import AN_ANSWER
 from ctfy_rx.connection.http_values import unix_time
 from ctfy_rx.connection.steps import Answer, Get, Steps
 from ctfy_rx.errors import ConnectionFailed, HttpError, LogUnavailable, TokenRefused
@@ -25,6 +26,8 @@ __all__ = ["Identity", "Log", "identify", "server_time", "told_version", "versio
 
 _HEARING = frozenset({"user", "agent"})
 _REFUSED = frozenset({401, 403, 407})
+_ME = AN_ANSWER._replace(forbidden="the token is refused, or one is needed")
+_MISSING = frozenset({404, 405, 410})
 _PAGE = 1000
 _LONGEST = 60  # characters of a version
 _NEWEST = 50  # rows of which one may have a later time than the newest
@@ -72,7 +75,7 @@ def identify() -> Steps[Identity | None]:
     """
     answer = yield Get("/me")
     if answer.status_code in {401, 403}:
-        raise answer.refusal(time.time())
+        raise answer.refusal(time.time(), _ME)
     if not answer.is_success:
         error = answer.refusal(time.time())
         if is_transient(error):
@@ -176,8 +179,10 @@ class Log:
         error = answer.refusal(time.time())
         if is_transient(error) or _is_proxys(error):
             return error
+        is_missing = answer.status_code in _MISSING
+        why = "there is no activity log" if is_missing else "this token cannot read the log"
         return LogUnavailable(
-            f"{answer.address} answered {answer.status_code}: this token cannot read the activity log; "
+            f"{answer.address} answered {answer.status_code}: {why}; "
             "write log=False to hear the events live, each perhaps never",
             status=answer.status_code,
             headers=error.headers,

@@ -13,7 +13,7 @@ from ctfy_rx import operators as op
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
-from ctfy_rx.connection.frames import frames
+from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.connection.options import FramesOptions
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.errors import ConfigurationError
@@ -21,7 +21,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.pipeline.stage import Resumable, StageOptions, single_connection, staged
 from ctfy_rx.platform.doorbell import LogOption
-from ctfy_rx.platform.since import Since, checked
+from ctfy_rx.platform.since import Place, Since, checked
 from ctfy_rx.platform.whole_log import logged_now, version_of
 from ctfy_rx.reconnect import Backoff, is_transient
 from ctfy_rx.recording.lines import Header
@@ -73,11 +73,12 @@ def events(
     in order, also those of the time before a reconnect; all other events come live. `log` False: all of them
     live; True: fail with `LogUnavailable` rather than that. `since` begins earlier than now: ``"start"`` of
     the log, a datetime (a naive one is local time), a timedelta or seconds before now, what
-    `EventStream.cursor` was, or an event, or its cursor, after which to go on. `competition` is the id of the
-    one contest to hear: events of others are left out, those of none (signals, nodes, accounts) stay. A token
-    that hears nothing is refused, or, with `anonymous_ok`, only told of by the status. `buffer` live events
-    wait for slow subscribers, and `policy` says what becomes of more: ``"drop_oldest"``, ``"drop_newest"``,
-    or ``"error"``. The last `keep` events, of those that came while somebody was subscribed, are kept for
+    `EventStream.cursor` was, or an event, or its cursor, after which to go on. Other servers have no log:
+    there it is `last_event_id`, one of the options of `frames`. `competition` is the id of the one contest to
+    hear: events of others are left out, those of none (signals, nodes, accounts) stay. A token that hears
+    nothing is refused, or, with `anonymous_ok`, only told of by the status. `buffer` live events wait for
+    slow subscribers, and `policy` says what becomes of more: ``"drop_oldest"``, ``"drop_newest"``, or
+    ``"error"``. The last `keep` events, of those that came while somebody was subscribed, are kept for
     `EventStream.recent`.
 
     Raises `ConfigurationError` for what cannot work, TypeError for an option that does not exist.
@@ -106,9 +107,7 @@ def events(
         retry_if=retry_if,
     )
     reconnecting()  # what cannot work is refused here, not at the first subscriber
-    begins = checked(since)
-    if since is not None and log is False:
-        raise ConfigurationError("since= reads the activity log: leave log=False away")
+    begins = _beginning(source, since, log)
     check_buffer(buffer, policy)
     wanted = StageOptions(
         log=log,
@@ -145,6 +144,17 @@ def events(
     earlier = partial(logged_now, source)
     stream = EventStream(pipeline, pipeline.events, earlier=earlier if log is not False else None)
     return stream if competition is None else stream.by_competition(competition, and_of_none=True)
+
+
+def _beginning(source: Frames, since: Since, log: LogOption) -> Place:
+    if since is not None and log is False:
+        raise ConfigurationError("since= reads the activity log: leave log=False away")
+    if since is not None and source.of_platform is False:
+        raise ConfigurationError(
+            "since= reads the activity log, which only a platform has: for another server write "
+            "last_event_id=, after which it goes on where it can"
+        )
+    return checked(since)
 
 
 def _is_safe(method: object) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import sys
 import weakref
@@ -20,15 +19,12 @@ from ctfy_rx.errors import LoopClosed
 from ctfy_rx.threads.process import this_process
 
 __all__ = [
-    "AWAIT_INSTEAD",
     "Drive",
     "LoopScheduler",
     "LoopTask",
     "ended",
-    "is_coroutine_function",
     "loop_of",
     "on_loop",
-    "refuse_coroutine_functions",
     "running_loop",
     "together",
 ]
@@ -253,23 +249,6 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-AWAIT_INSTEAD = "write `await stream.each(handler)`, or `async for item in to_async_iter(observable)`"
-"""What there is for coroutines."""
-
-
-def refuse_coroutine_functions(name: str, *functions: object) -> None:
-    """Raise TypeError if one of the `functions` that `name` is given is a coroutine function: one that nobody
-    awaits never runs, and a coroutine is true, whatever it would come to."""
-    if any(map(is_coroutine_function, functions)):
-        raise TypeError(f"{name}() calls plain functions: for a coroutine {AWAIT_INSTEAD}")
-
-
-def is_coroutine_function(function: object) -> bool:
-    """Whether calling it gives a coroutine, as of an object whose ``__call__`` is one."""
-    called = getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what is called
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 async def together(*works: Awaitable[None]) -> None:

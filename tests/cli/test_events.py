@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ctfy_rx import Event, FrameDecoder
 from ctfy_rx.catalogue import PAYLOADS, STORED
 from ctfy_rx.cli.vocabulary import actor_of, described
 
@@ -24,7 +27,15 @@ def test_an_event_says_when_it_is_sent_who_hears_it_who_acts_and_what_it_holds(b
     assert told.startswith("flag_correct: An answer was right, also when it was right before. ")
     assert told.endswith("Heard by its team and admins. Actor: a user.")
     assert fields.split(", ")[-2:] == ["challenge_fully_solved", "competition_title"]
-    assert "actor_type" in common
+    assert common.endswith("A user who plays has the actor_type team, and an actor_id of its own.")
+
+
+def test_who_acts_agrees_with_what_the_platform_sends():
+    capture = (Path(__file__).parents[1] / "data" / "admin.sse").read_bytes()
+    answer = next(frame for frame in FrameDecoder().feed(capture) if frame.event == "flag_correct")
+    actor = Event(answer.event, answer.data).payload
+    assert actor_of(answer.event) == "a user"
+    assert (actor.actor_name, actor.actor_type) == ("Player 0000-0", "team")
 
 
 @pytest.mark.parametrize(("pattern", "count"), [("flag_*", 3), ("FLAG-WRONG", 1), ("shell", 6), ("*", 100)])
@@ -33,8 +44,9 @@ def test_a_pattern_or_a_part_of_a_name_chooses(pattern: str, count: int, bare: d
     assert sum(line[0] != " " for line in lines) == count + 1
 
 
-def test_a_name_that_there_is_not_is_wrong_usage_with_a_suggestion(bare: dict[str, str]):
-    answer = finished("events", "flag_corect", env=bare)
+@pytest.mark.parametrize("name", ["flag_corect", "solve", "first-blood"])
+def test_a_name_that_there_is_not_is_wrong_usage_with_a_suggestion(name: str, bare: dict[str, str]):
+    answer = finished("events", name, env=bare)
     assert answer.returncode == 2
     assert "did you mean 'flag_correct'?" in answer.stderr
 

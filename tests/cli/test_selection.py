@@ -167,6 +167,8 @@ def test_every_event_of_the_catalogue_can_be_named(name: str):
         ("acheivements", "achievements"),
         ("instance_startd", "instance_started"),
         ("anouncement", "announcements"),
+        ("correct", "solves"),
+        ("scores", "scoreboard_updated"),
     ],
 )
 def test_an_unknown_name_is_an_error_that_suggests_the_right_one(wrong: str, right: str):

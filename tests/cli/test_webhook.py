@@ -346,6 +346,11 @@ def test_what_is_no_command_is_refused(command):
         Template(command)
 
 
+def test_what_some_events_alone_hold_may_stand_in_braces():
+    some = "{solve_time_s} {node_id} {competition_title} {title} {first_blood} {rise} {team_name}"
+    Template(f"say {some}").refuse_unknown_fields()
+
+
 def test_fields_are_those_of_the_data_and_what_else_is_known():
     fields = fields_of(NAMED)
     assert (fields["event"], fields["team_name"], fields["challenge_id"], fields["ip"]) == (

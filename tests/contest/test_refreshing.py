@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from ctfy_rx.contest.refreshing import FLOOR, refreshed
 
 from ..support.clocks import SetBack
 from ..support.marbles import Marbles
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 class Server:
@@ -124,3 +128,11 @@ def test_a_wall_clock_that_is_set_back_makes_nobody_wait_for_longer_than_the_flo
     signals.on_next("scored")
     assert waits
     assert max(waits) <= FLOOR
+
+
+def test_fetches_as_the_readme_has_them_come_after_the_last_change_and_when_the_cache_has_expired():
+    (recipe,) = re.findall(r"^fetches = (.*)$", README, re.MULTILINE)
+    m = Marbles()
+    seen = m.watch(eval(recipe, {"changes": m.hot("--ss--s"), "clock": m.time}))
+    m.run(60.0)
+    assert answers(seen) == [(5.0, "s"), (10.0, "s"), (27.0, "s")]

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import filter as matching
 from typing import Any
 
 import pytest
 
 from ctfy_rx import EventStream, events
+from ctfy_rx.catalogue import PAYLOADS
+from ctfy_rx.operators.usual_words import MEANINGS, Meaning
 
 PLATFORM, OTHER = "http://127.0.0.1:8100", "http://127.0.0.1:8100/prices"
 
 SLIPS: list[tuple[Callable[[EventStream], Any], str]] = [
     (lambda s: s.of_event("flag_corect"), "of_event('flag_corect'): the platform has no such event; did you"),
+    (
+        lambda s: s.of_event("Flag_Correct"),
+        "of_event('Flag_Correct'): the platform has no such event; did you",
+    ),
+    (
+        lambda s: s.of_event("solve"),
+        "of_event('solve'): the platform has no such event; did you mean 'flag_correct'? (stream.solves())",
+    ),
+    (
+        lambda s: s.of_event("first_blood", "flag_correct"),
+        "of_event('first_blood'): the platform has no such event; did you mean 'flag_correct'? (stream.first",
+    ),
     (
         lambda s: s.where(challenge="x"),
         "where(challenge='x'): no event of the platform has the field 'challenge'; did you mean",
@@ -34,6 +49,13 @@ def test_a_slip_is_told_once_on_a_platforms_stream(derive: Any, told: str, caplo
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 1
     assert messages[0].startswith(told)
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_usual_words_mean_events_that_there_are_and_streams_that_give_them(meaning: Meaning):
+    assert matching(PAYLOADS, meaning.events)
+    assert callable(getattr(EventStream, meaning.stream))
+    assert not PAYLOADS.keys() & MEANINGS[meaning].split()
 
 
 @pytest.mark.parametrize("derive", [derive for derive, _ in SLIPS])

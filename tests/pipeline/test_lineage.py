@@ -58,3 +58,12 @@ def test_what_is_long_is_cut_off():
 def test_methods_keep_their_signatures_and_docs():
     assert list(inspect.signature(EventStream.by_actor).parameters) == ["self", "actor_id"]
     assert "one actor" in (EventStream.by_actor.__doc__ or "")
+
+
+def test_what_is_no_stream_says_what_it_is_and_of_what():
+    stream = events(URL)
+    assert repr(stream.rate(1)).startswith(f"<Composed of {URL}/api/v1/events (idle")
+    assert repr(stream.opened()) == "<Eventual>"
+    assert repr(stream.scoreboard("final")).startswith(f"<Boards of final, <EventStream {URL}")
+    assert repr(stream.scoreboard()).startswith("<Boards of the contest that runs, <EventStream ")
+    assert repr(stream.status.map(str)) == "<Composed>"

@@ -292,7 +292,7 @@ def test_a_platform_that_has_no_log_for_us_is_heard_live():
 def test_who_needs_the_log_is_told_that_there_is_none(options: Any):
     house = House(**options)
     house.answers["/admin/activities"] = answer({}, 403)
-    with pytest.raises(LogUnavailable, match="cannot read the activity log"):
+    with pytest.raises(LogUnavailable, match="cannot read the log"):
         house.open()
     with pytest.raises(LogUnavailable):
         house.bell.nobody()

@@ -295,6 +295,14 @@ def test_a_coroutine_function_is_refused_wherever_one_subscribes():
             observable.subscribe(handler)
 
 
+@pytest.mark.parametrize("callbacks", [(5,), ("x",), ([print],), (print, "oops"), (None, None, 5)])
+def test_what_nobody_can_call_is_refused_wherever_one_subscribes(callbacks: tuple[Any, ...]):
+    stream = EventStream.over(Subject())
+    for observable in (stream, stream.map(str), stream.pipe(ops.map(str)), stream.status, stream.rate(1)):
+        with pytest.raises(TypeError, match=r"^subscribe\(\) takes functions, as subscribe\(print\), not "):
+            observable.subscribe(*callbacks)
+
+
 def test_who_would_end_the_program_from_a_thread_of_the_stream_ends_that_and_everybody_is_told():
     three = frame("a") + frame("b") + frame("c")
     with Server(sends(CLOSE_DELIMITED, three, stay=True)) as server:

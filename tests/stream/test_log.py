@@ -307,6 +307,12 @@ def test_since_and_log_false_contradict_each_other(p: Platform):
         ctfy_rx.events(p.url, since="start", log=False)
 
 
+@pytest.mark.parametrize("since", [12, "12", "start"])
+def test_another_server_has_no_log_and_last_event_id_is_for_it(since: Any):
+    with pytest.raises(ConfigurationError, match=r"only a platform has: .* write last_event_id="):
+        ctfy_rx.events("http://127.0.0.1:8100/prices", since=since)
+
+
 @pytest.mark.parametrize(
     "since", [ctfy_rx.Event("tick", "{}"), "yesterday", -1, float("nan"), timedelta(-1), b"start", object()]
 )

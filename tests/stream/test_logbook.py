@@ -45,9 +45,11 @@ LEVELS = [
     (Connecting(2), "DEBUG"),
     (Open("root (admin)"), "INFO"),
     (Open(refused=ConnectionFailed("no")), "WARNING"),
+    (Waiting(4.0, None, 1), "INFO"),
     (Waiting(4.0, None, 2), "WARNING"),
-    (Waiting(4.0, ConnectionFailed("lost"), 2), "WARNING"),
+    (Waiting(4.0, ConnectionFailed("lost"), 1), "WARNING"),
     (Gap(4.0), "WARNING"),
+    (Gap(4.0, resumable=True), "INFO"),
     (Late(4.0, ConnectionFailed("lost")), "WARNING"),
     (Lagging(4.0), "WARNING"),
     (Dropped(4), "WARNING"),
@@ -114,6 +116,16 @@ def test_connected_reconnecting_a_gap_and_the_end_stand_there_once_each(p: Platf
         "closed",
     ]
     assert p.admin_token not in "".join(text for _, text in log())
+
+
+def test_a_server_that_rotates_its_connections_in_order_is_nothing_to_warn_of(log: Log):
+    rotates = sends(CLOSE_DELIMITED, b"id: 7\n", frame("a"))
+    with Server(rotates) as server, ctfy_rx.events(f"{server.url}/events", initial=0.01) as stream:
+        stream.subscribe(lambda _: None)
+        until(lambda: sum("gap: " in text for _, text in log()) >= 2)
+    said = log()
+    assert [text for level, text in said if level not in {"DEBUG", "INFO"}] == []
+    assert any("reconnecting in 0.0 s: the server ended" in text for _, text in said)
 
 
 def test_drops_stand_there_once_each(log: Log):

@@ -36,6 +36,9 @@ def _show(names: list[str], screen: Screen) -> None:
     try:
         for name in names:
             screen.show(described(name))
-        screen.show(f"Those with an actor also hold {', '.join(COMMON)}. A field may be left out.")
+        screen.show(
+            f"Those with an actor also hold {', '.join(COMMON)}. A field may be left out. "
+            "A user who plays has the actor_type team, and an actor_id of its own."
+        )
     except BrokenPipeError:
         pass

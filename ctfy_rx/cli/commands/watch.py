@@ -94,19 +94,26 @@ def watch_platform(
         log=False if live else "auto",
         competition=competition,
     )
-    makers = _makers(command, webhook, webhook_as, private=private)
+    makers = _makers(command, webhook, webhook_as, private=private, of_platform=found.is_platform)
     reporting(screen, lambda: watch(found, live_view, screen, makers))
 
 
 def _makers(
-    command: Template | None, webhook: str | None, webhook_as: str | None, *, private: bool
+    command: Template | None,
+    webhook: str | None,
+    webhook_as: str | None,
+    *,
+    private: bool,
+    of_platform: bool,
 ) -> dict[str, Maker]:
     makers: dict[str, Maker] = {}
-    if command is not None:
-        makers["--exec"] = Running(command)
-    if webhook:
-        try:
+    try:
+        if command is not None:
+            if of_platform:  # another server has fields of its own
+                command.refuse_unknown_fields()
+            makers["--exec"] = Running(command)
+        if webhook:
             makers["the webhook"] = Sending(webhook, kind_of(webhook, webhook_as), private=private)
-        except ConfigurationError as error:
-            raise typer.BadParameter(str(error)) from None
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None
     return makers
