@@ -42,7 +42,7 @@ def raw_body(response: Any) -> Generator[bytes, None, None]:
             try:
                 data = direct.network.read(_READ_BYTES, direct.timeout)
             except Exception as error:
-                raise as_its_own(error, response) from error
+                raise as_its_own(error, response)  # noqa: B904 - it knows its cause
             piece = direct.cut(data)
     yield from response.iter_raw()
 
@@ -60,7 +60,7 @@ async def async_raw_body(response: Any) -> AsyncGenerator[bytes, None]:
             try:
                 data = await direct.network.read(_READ_BYTES, direct.timeout)
             except Exception as error:
-                raise as_its_own(error, response) from error
+                raise as_its_own(error, response)  # noqa: B904 - it knows its cause
             piece = direct.cut(data)
     chunks = response.aiter_raw()
     try:

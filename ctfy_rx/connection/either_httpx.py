@@ -28,6 +28,8 @@ __all__ = [
     "wrap_transports",
 ]
 
+_LIBRARIES = {"httpx", "httpx2"}
+
 LOGGERS = (
     "httpx",
     "httpx2",
@@ -101,12 +103,26 @@ class Http11(NamedTuple):
     parser: Any
 
 
+_WAY_DOWN = (
+    ("BoundSyncStream BoundAsyncStream", "_stream"),
+    ("ResponseStream AsyncResponseStream", "_httpcore_stream"),
+    ("PoolByteStream", "_stream"),
+    ("HTTP11ConnectionByteStream", "_connection"),
+)
+"""From the stream of a response to its connection: the classes on the way, and what holds the next."""
+
+
 def http11_below(response: Any) -> Http11 | None:
     """The connection from which the chunks of `response` come; None where it cannot be reached, or they come
-    as no chunks of HTTP/1.1: only the network stream is public."""
+    as no chunks of HTTP/1.1: only the network stream is public. Whatever somebody has put in between, and be
+    it a proxy of one of these classes, is not passed by."""
+    place = response.stream
+    for kinds, held in _WAY_DOWN:
+        if type(place).__name__ not in kinds.split():
+            return None
+        place = getattr(place, held, None)
     try:
-        connection = response.stream._stream._httpcore_stream._stream._connection  # noqa: SLF001
-        below = Http11(connection._network_stream, connection._h11_state)  # noqa: SLF001
+        below = Http11(place._network_stream, place._h11_state)  # noqa: SLF001
         reads_chunks = type(below.parser._reader).__name__ == "ChunkedReader"  # noqa: SLF001
     except AttributeError:
         return None
@@ -120,8 +136,13 @@ def received_by(parser: Any) -> bytes:
 
 
 def as_its_own(error: Exception, response: Any) -> Exception:
-    """What the library of `response` makes of an error of httpcore's: one of the same name, that knows the
-    request."""
-    library = sys.modules[type(response).__module__.partition(".")[0]]
-    kind = getattr(library, type(error).__name__, None)
-    return error if kind is None else kind(str(error), request=response.request)
+    """What the library of `response`, which may be of a class of the app's, makes of an error of httpcore's:
+    one of the same name, that knows the request. Others stay as they are."""
+    for class_ in type(response).__mro__:
+        library = sys.modules[class_.__module__.partition(".")[0]]
+        kind = getattr(library, type(error).__name__, None)
+        if kind is not None and library.__name__ in _LIBRARIES:
+            own: Exception = kind(str(error), request=response.request)
+            own.__cause__ = error
+            return own
+    return error

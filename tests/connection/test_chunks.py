@@ -35,6 +35,11 @@ class Network:
         return next(self.reads, b"")
 
 
+def like(kind: str, **held: Any) -> Any:
+    """Something of a class of that name."""
+    return type(kind, (SimpleNamespace,), {})(**held)
+
+
 class Response:
     """What httpx makes of a response of httpcore's whose head has been read, with a real h11 in it."""
 
@@ -42,8 +47,9 @@ class Response:
         self.network = network
         self.parser = parser
         connection = SimpleNamespace(_network_stream=network, _h11_state=parser)
-        of_httpcore = SimpleNamespace(_stream=SimpleNamespace(_connection=connection))
-        self.stream = SimpleNamespace(_stream=SimpleNamespace(_httpcore_stream=of_httpcore))
+        of_connection = like("HTTP11ConnectionByteStream", _connection=connection)
+        of_response = like("ResponseStream", _httpcore_stream=like("PoolByteStream", _stream=of_connection))
+        self.stream = like("BoundSyncStream", _stream=of_response)
         self.extensions = {"network_stream": network}
         self.request = SimpleNamespace(extensions={"timeout": {"read": 75}})
 

@@ -10,6 +10,7 @@ import pytest
 from reactivex import Observable
 
 from ctfy_rx.connection.frames import Frames, frames
+from ctfy_rx.errors import ConnectionFailed
 from ctfy_rx.sse import Frame
 
 from ..support.servers import CHUNKED, Peer, Server, by_path, chunk, frame, redirect, trusting
@@ -159,3 +160,74 @@ def test_an_error_of_a_read_knows_the_request_that_a_redirect_led_to(watch: Watc
     with Server(silent) as there, Server(by_path(a=redirect(f"{there.url}/b"))) as here:
         error = watch(frames(f"{here.url}/a", idle_timeout=0.2)).failure()
     assert f"{there.url}/b has been silent for too long" in str(error)
+
+
+class Masking(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """Changes the body that it stands for, and is otherwise that body, as a proxy object is."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __iter__(self) -> Any:
+        for piece in self.inner:
+            yield piece.replace(b"secret", b"******")
+
+    async def __aiter__(self) -> Any:
+        async for piece in self.inner:
+            yield piece.replace(b"secret", b"******")
+
+
+def two_secrets(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(CHUNKED + chunk(b"data: secret\n\n") * 2 + LAST)
+
+
+def test_a_body_that_the_callers_transport_changes_is_not_passed_by(watch: Watch, driver: str) -> None:
+    with Server(two_secrets) as server:
+        source = frames(server.url, transport=Around(asynchronous=driver == "asyncio", body=Masking))
+        assert [each.data for each in watch(source).end().frames] == ["******"] * 2
+
+
+def test_nor_one_that_an_event_hook_changes(watch: Watch, driver: str) -> None:
+    def hook(response: Any) -> None:
+        response.stream = Masking(response.stream)
+
+    async def asynchronous_hook(response: Any) -> None:
+        hook(response)
+
+    def client() -> Any:
+        if driver == "asyncio":
+            return httpx.AsyncClient(event_hooks={"response": [asynchronous_hook]})
+        return httpx.Client(event_hooks={"response": [hook]})
+
+    with Server(two_secrets) as server:
+        source = frames(server.url, client_factory=client)
+        assert [each.data for each in watch(source).end().frames] == ["******"] * 2
+
+
+class ResponseOfTheApp(httpx.Response):
+    """With helpers, say."""
+
+
+def test_a_lost_connection_is_one_with_a_response_of_the_apps_own_class(watch: Watch, driver: str) -> None:
+    class Helpful(Around):
+        def around(self, response: httpx.Response) -> httpx.Response:
+            return ResponseOfTheApp(
+                response.status_code,
+                headers=response.headers,
+                stream=response.stream,
+                extensions=response.extensions,
+            )
+
+    def reset(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(CHUNKED + chunk(frame("a")))
+        watched.got(1)
+        peer.reset()
+
+    with Server(reset) as server:
+        watched = watch(frames(server.url, transport=Helpful(asynchronous=driver == "asyncio")))
+        assert isinstance(watched.failure(), ConnectionFailed)
