@@ -41,8 +41,8 @@ def raw_body(response: Any) -> Generator[bytes, None, None]:
                 break
             try:
                 data = direct.network.read(_READ_BYTES, direct.timeout)
-            except Exception as error:
-                raise as_its_own(error, response)  # noqa: B904 - it knows its cause
+            except Exception as error:  # noqa: BLE001 - and raised again
+                raise as_its_own(error, response) from error.__cause__
             piece = direct.cut(data)
     yield from response.iter_raw()
 
@@ -59,8 +59,8 @@ async def async_raw_body(response: Any) -> AsyncGenerator[bytes, None]:
                 break
             try:
                 data = await direct.network.read(_READ_BYTES, direct.timeout)
-            except Exception as error:
-                raise as_its_own(error, response)  # noqa: B904 - it knows its cause
+            except Exception as error:  # noqa: BLE001 - and raised again
+                raise as_its_own(error, response) from error.__cause__
             piece = direct.cut(data)
     chunks = response.aiter_raw()
     try:

@@ -116,7 +116,7 @@ def http11_below(response: Any) -> Http11 | None:
     """The connection from which the chunks of `response` come; None where it cannot be reached, or they come
     as no chunks of HTTP/1.1: only the network stream is public. Whatever somebody has put in between, and be
     it a proxy of one of these classes, is not passed by."""
-    place = response.stream
+    place: Any = response.stream
     for kinds, held in _WAY_DOWN:
         if type(place).__name__ not in kinds.split():
             return None
@@ -143,6 +143,5 @@ def as_its_own(error: Exception, response: Any) -> Exception:
         kind = getattr(library, type(error).__name__, None)
         if kind is not None and library.__name__ in _LIBRARIES:
             own: Exception = kind(str(error), request=response.request)
-            own.__cause__ = error
             return own
     return error
