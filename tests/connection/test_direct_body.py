@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from ctfy_rx.errors import ConnectionFailed
 from ctfy_rx.sse import Frame
 
 from ..support.servers import CHUNKED, Peer, Server, by_path, chunk, frame, redirect, trusting
-from ..support.waiting import until
+from ..support.waiting import PATIENCE, until
 from .conftest import Watch
 from .test_clients import client_class, proxy
 
@@ -225,9 +226,11 @@ def test_a_lost_connection_is_one_with_a_response_of_the_apps_own_class(watch: W
     def reset(peer: Peer) -> None:
         peer.read_request()
         peer.send(CHUNKED + chunk(frame("a")))
-        watched.got(1)
+        assert heard.wait(PATIENCE)
         peer.reset()
 
+    heard = threading.Event()
     with Server(reset) as server:
-        watched = watch(frames(server.url, transport=Helpful(asynchronous=driver == "asyncio")))
+        watched = watch(frames(server.url, transport=Helpful(asynchronous=driver == "asyncio"))).got(1)
+        heard.set()
         assert isinstance(watched.failure(), ConnectionFailed)
