@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -37,6 +37,7 @@ class Names:
         self._timers: list[abc.SchedulerBase] = []  # of those who are subscribed; the last one's is used
         self._turns = Turns()
         self._answered = threading.Event()
+        self._awaiting: list[Callable[[], None]] = []
         self._asking = SerialDisposable()
         self._waits = SerialDisposable()
         self._busy = False  # asks, or waits until it may ask again
@@ -47,22 +48,23 @@ class Names:
         nobody to ask, it is False at once."""
         return self._look_up is not None and self._answered.wait(seconds)
 
-    def ask_first(self) -> Steps[None]:
-        """Look up, where somebody is subscribed through `named`, what nobody has been told yet: before a
-        connection opens, so that the first events have their names."""
-        if self._timers and not self._answered.is_set():
-            yield from self._ask(self._contests)
+    def when_answered(self, then: Callable[[], None]) -> None:
+        """Call `then` when the platform has answered once, or cannot; at once where nobody waits for it."""
+        self._turns.take(lambda: self._await(then))
 
-    def ask_for(self, events: list[Event[Any]]) -> Steps[None]:
-        """Look up what the contests of `events` are about, before these are given."""
+    def _await(self, then: Callable[[], None]) -> None:
+        if self._timers and self._look_up is not None and not self._answered.is_set():
+            self._awaiting.append(then)
+        else:
+            then()
+
+    def ask_for(self, events: Iterable[Event[Any]]) -> Steps[None]:
+        """Look up what the contests of `events` are about, before these are given, where somebody uses
+        names."""
         contests = frozenset(filter(None, map(contest_of, events)))
         if self._timers and contests - self.directory.contests:
-            yield from self._ask(contests)
-
-    def _ask(self, contests: frozenset[str]) -> Steps[None]:
-        self._answered.set()  # asked once in this way, whatever comes of it
-        with suppress(CtfyRxError):
-            self.learn((yield from look_up(contests)))
+            with suppress(CtfyRxError):  # which costs no more than the names
+                self.learn((yield from look_up(contests)))
 
     def learn(self, directory: Directory) -> None:
         """What somebody else has looked up is known from now on."""
@@ -126,12 +128,17 @@ class Names:
 
     def _found(self, directory: Directory) -> None:
         self.directory = self.directory | directory
-        self._answered.set()
-        self._rest()
+        self._go_on_to_rest()
 
     def _failed(self) -> None:
+        self._go_on_to_rest()  # ids stand for names, until something asks again
+
+    def _go_on_to_rest(self) -> None:
         self._answered.set()
-        self._rest()  # ids stand for names, until something asks again
+        awaiting, self._awaiting = self._awaiting, []
+        for then in awaiting:
+            then()
+        self._rest()
 
     def _rest(self) -> None:
         if not self._timers:

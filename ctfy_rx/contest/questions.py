@@ -48,15 +48,18 @@ def items(
 ) -> Steps[list[Json]]:
     """All items of a route that answers in pages, or with one list; `sought` is what an error says of it."""
     found: list[Json] = []
+    before: list[Json] = []
     while True:
         answer = yield Get(path, (*params, ("limit", str(page)), ("offset", str(len(found)))))
         body = _body(answer, sought)
         if isinstance(body, list):
             return list(_objects(body))
         new = list(_objects(body.get("items")))
+        if not new or new == before:  # a route that knows no offset gives the same for ever
+            return found
         found += new
-        total = body.get("total")
-        if not new or not isinstance(total, int) or len(found) >= total:
+        before, total = new, body.get("total")
+        if not isinstance(total, int) or len(found) >= total:
             return found
 
 

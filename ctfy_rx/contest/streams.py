@@ -85,9 +85,10 @@ class ContestStreams(ItemKeeping[Event[P]]):
         """The same events with `team_name`, `challenge_name` and `actor_name`, and their `team_id` where it
         can be known.
 
-        Names are the log's, the frame's, or those that the platform tells: looked up in bulk before the
-        connection opens, kept, and looked up again when teams or contests change, or an id comes that is not
-        known. Until it is, the name is the id: no event waits for one. None where there is no id either.
+        Names are the log's, the frame's, or those that the platform tells: looked up in bulk, kept, and
+        looked up again when teams or contests change, or an id comes that is not known. The first events of
+        the log wait for them, for 2 s at most; until an id is looked up, it is its own name. None where there
+        is no id either.
         """
         return self.derived(self.pipe(named(self.names, self._pipeline.timer)))
 

@@ -14,7 +14,6 @@ from typing_extensions import override
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames
-from ctfy_rx.connection.steps import Steps
 from ctfy_rx.delivery.cold import Cold
 from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.receipts import Progress, Receipts
@@ -188,10 +187,12 @@ class Pipeline(Overseer):
         """Whether anybody wants events of that name."""
         return bool(self.kept.maxlen) or not isinstance(self.events, Shared) or self.events.wants(name)
 
-    def ask_first(self) -> Steps[None]:
-        """Ask for the names, before a connection opens that somebody wants with names."""
-        if self.names is not None:
-            yield from self.names.ask_first()
+    def when_named(self, then: Callable[[], None]) -> None:
+        """Call `then` once the names that somebody wants in the events are known."""
+        if self.names is None:
+            then()
+        else:
+            self.names.when_answered(then)
 
     def is_open(self) -> bool:
         """Whether a connection is open, and so where in the log it began is known; or all has ended."""

@@ -13,7 +13,6 @@ from reactivex.disposable import CompositeDisposable, Disposable
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames
-from ctfy_rx.connection.steps import Steps
 from ctfy_rx.delivery.buffer import Buffer, Drops, Policy
 from ctfy_rx.delivery.receipts import Progress, Receipts
 from ctfy_rx.errors import BufferOverflow, StreamClosed
@@ -61,7 +60,7 @@ class Stage:
     ) -> None:
         counters = owner.counters
         self._wants = owner.wants
-        self._ask_beside = owner.ask_first
+        self._when_named = owner.when_named
         self._source = source
         self._observer = observer
         self._tell_feed = tell
@@ -162,16 +161,12 @@ class Stage:
     def _before_open(self, client: Any) -> Any:
         if self._workers is None:
             loop = running_loop()
-            parts = (self._source, self._session, self._doorbell, self._delivery, self._ask_first)
+            parts = (self._source, self._session, self._doorbell, self._delivery, self._when_named)
             self._workers = ThreadWorkers(*parts) if loop is None else LoopWorkers(*parts, loop=loop)
         if self._disposed:  # just now: who disposed has perhaps not seen the workers
             self._workers.stop()
             raise StreamClosed("disposed before the connection was opened")
         return self._workers.before_open(client)
-
-    def _ask_first(self, token: str) -> Steps[None]:
-        yield from self._doorbell.before_open(token)
-        yield from self._ask_beside()
 
     def _reopen(self) -> None:
         if self._reopens:
@@ -195,8 +190,8 @@ class Owner(Protocol):
         """Whether anybody wants events of that name."""
         ...
 
-    def ask_first(self) -> Steps[None]:
-        """What else is asked before a connection opens."""
+    def when_named(self, then: Callable[[], None]) -> None:
+        """Call `then` once the names that somebody wants in the events are known."""
         ...
 
     def nobody_is_left(self) -> bool:

@@ -14,20 +14,21 @@ from typing import Any
 from ctfy_rx.connection.attempt import Attempt
 from ctfy_rx.connection.frames import Frames
 from ctfy_rx.connection.rest import LoopRest, ThreadRest
-from ctfy_rx.connection.steps import Steps
 from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.pipeline.backlog import Delivery
 from ctfy_rx.platform.doorbell import Doorbell
 from ctfy_rx.platform.effects import Ask, Effect, Give, Wait
 from ctfy_rx.reconnect import Session
-from ctfy_rx.threads.loops import LoopTask
+from ctfy_rx.threads.loops import LoopTask, on_loop
 from ctfy_rx.threads.waiting import Alarm
 
 __all__ = ["LoopWorkers", "ThreadWorkers"]
 
-AskFirst = Callable[[str], Steps[None]]
-"""Asks what must be known before a connection opens, with the token with which it does."""
+WhenNamed = Callable[[Callable[[], None]], None]
+"""Calls a function once the names that somebody wants in the events are known."""
+
+_NAMED = 2.0  # seconds that the first events of the log wait for their names, at most
 
 _DISPOSED = "disposed before the connection was opened"
 
@@ -41,19 +42,21 @@ class ThreadWorkers:
         session: Session,
         doorbell: Doorbell,
         delivery: Delivery,
-        ask_first: AskFirst,
+        when_named: WhenNamed,
     ) -> None:
         self._source = source
         self._session = session
         self._doorbell = doorbell
         self._delivery = delivery
-        self._ask_first = ask_first
+        self._when_named = when_named
         self._rest: ThreadRest | None = None
         self._asked: ThreadRest | None = None  # by the log reader
         self._stopped = False
         self._something_waits = Alarm()
         self._rung = Alarm()
         self._given = Alarm()
+        self._named = Alarm()
+        self._awaits_names = True
         self._reads = False
         self._end: tuple[Exception | None] | None = None
         delivery.wake = self._something_waits.set
@@ -76,7 +79,7 @@ class ThreadWorkers:
         if not self._reads:
             self._reads = True
             _start(self._read, "ctfy_rx log reader")
-        rest.ask(self._ask_first(root.token))
+        rest.ask(self._doorbell.before_open(root.token))
 
     def end(self, error: Exception | None) -> None:
         """The connection has ended for good: deliver what waits and what the log still holds, then end."""
@@ -92,7 +95,7 @@ class ThreadWorkers:
         for rest in (self._rest, self._asked):  # which may be that of the connection before
             if rest is not None:
                 rest.cut()
-        for alarm in (self._something_waits, self._rung, self._given):
+        for alarm in (self._something_waits, self._rung, self._given, self._named):
             alarm.set()
 
     def _deliver(self) -> None:
@@ -133,6 +136,10 @@ class ThreadWorkers:
                 self._asked = self._rest
                 return self._asked.ask(steps)
             case Give(events):
+                if self._awaits_names:
+                    self._awaits_names = False
+                    self._when_named(self._named.set)
+                    self._named.wait(_NAMED)
                 self._delivery.give(events, self._given.set)
                 self._given.wait()
             case _:
@@ -149,7 +156,7 @@ class LoopWorkers:
         session: Session,
         doorbell: Doorbell,
         delivery: Delivery,
-        ask_first: AskFirst,
+        when_named: WhenNamed,
         *,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -157,11 +164,12 @@ class LoopWorkers:
         self._session = session
         self._doorbell = doorbell
         self._delivery = delivery
-        self._ask_first = ask_first
+        self._when_named = when_named
         self._loop = loop
         self._rest: LoopRest | None = None
         self._stopped = False
         self._drains = False
+        self._awaits_names = True
         self._rung = asyncio.Event()
         self._task: LoopTask | None = None
         self._end: tuple[Exception | None] | None = None
@@ -182,7 +190,7 @@ class LoopWorkers:
             )
         if before is not None:
             await before.aclose()
-        await rest.ask(self._ask_first(root.token))
+        await rest.ask(self._doorbell.before_open(root.token))
 
     def end(self, error: Exception | None) -> None:
         """As that of `ThreadWorkers`."""
@@ -255,12 +263,22 @@ class LoopWorkers:
             case Ask(steps) if self._rest is not None:
                 return await self._rest.ask(steps)
             case Give(events):
+                if self._awaits_names:
+                    self._awaits_names = False
+                    await self._names()
                 given = asyncio.Event()
                 self._delivery.give(events, given.set)
                 await given.wait()
             case _:
                 pass
         return None
+
+    async def _names(self) -> None:
+        named = asyncio.Event()
+        self._when_named(lambda: on_loop(self._loop, named.set))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_NAMED):
+                await named.wait()
 
 
 def _start(target: Any, name: str) -> None:

@@ -11,6 +11,7 @@ from ctfy_rx.connection.credentials import Token, url_and_token, with_environmen
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.connection.options import FramesOptions
 from ctfy_rx.connection.steps import Steps
+from ctfy_rx.contest.directory import contest_of
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.platform.since import Moment, Since, check_moment, checked
@@ -64,7 +65,8 @@ def history(
 
     def names_of(rows: list[Event[Payload]]) -> Steps[None]:
         if pipeline.names is not None:
-            yield from pipeline.names.ask_for(rows)
+            wanted = (row for row in rows if competition in (None, contest_of(row)))
+            yield from pipeline.names.ask_for(wanted)
 
     pipeline = Pipeline(
         f"history of {source.address}", lambda _: logged(source, begins, until, names_of), cold=True

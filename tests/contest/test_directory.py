@@ -77,6 +77,15 @@ def test_a_player_gets_the_own_teams():
     assert (gone.teams, gone.challenges) == ({}, {"pwn": "Overflow"})
 
 
+def test_a_route_that_gives_the_same_page_for_ever_is_left():
+    def page(_: object) -> Any:
+        return {"items": [{"id": "pwn", "name": "Overflow"}], "total": 10**9}
+
+    asked = Asked()
+    assert asked.of(items("/x"), {"/x": page}) == [{"id": "pwn", "name": "Overflow"}]
+    assert len(asked) == 2
+
+
 def test_nobody_gets_the_challenges_alone():
     directory = Asked().of(look_up({"final"}), PLATFORM | {"/me": 401})
     assert (directory.challenges, directory.teams) == ({"pwn": "Overflow"}, {})

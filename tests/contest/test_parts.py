@@ -15,6 +15,7 @@ from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.contest.merge_alongside import merge_alongside
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConnectionFailed, StreamClosed
+from ctfy_rx.pipeline import workers
 from ctfy_rx.testing import solve, stream_of, wrong
 from ctfy_rx.threads.turns import Turns
 
@@ -102,12 +103,7 @@ def test_opened_fails_as_the_stream_does():
 
 def test_a_platform_that_does_not_tell_names_holds_up_no_event(p: Platform, monkeypatch: pytest.MonkeyPatch):
     silent: Subject[Any] = Subject()
-
-    def refused(_: object) -> Any:
-        raise ConnectionFailed("the names cannot be had")
-        yield
-
-    monkeypatch.setattr(naming, "look_up", refused)
+    monkeypatch.setattr(workers, "_NAMED", 0.01)
     with ctfy_rx.events(p.url, token=p.admin_token) as stream:
         monkeypatch.setattr(stream._pipeline, "ask", lambda *_, **__: silent)
         seen: list[Any] = []
@@ -149,6 +145,25 @@ def test_history_has_the_names_of_its_contests(p: Platform):
     ):
         [solve] = list(stream)
         assert (solve.team_name, solve.challenge_name) == (p.teams[1].name, p.challenges[1].name)
+
+
+def test_history_of_one_contest_asks_for_the_names_of_that_alone(
+    p: Platform, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[Any] = []
+
+    def look_up(contests: Any) -> Any:
+        asked.append(set(contests))
+        return naming.Directory()
+        yield
+
+    monkeypatch.setattr(naming, "look_up", look_up)
+    p.solve(team=1, challenge=1)
+    stream = ctfy_rx.history(p.url, token=p.admin_token, competition="another")
+    assert list(stream.named()) == []
+    assert asked == []
+    assert list(ctfy_rx.history(p.url, token=p.admin_token, competition=p.competition_id).named())
+    assert asked == [{p.competition_id}]
 
 
 def test_streams_from_elsewhere_have_what_needs_no_platform():
