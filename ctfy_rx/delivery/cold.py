@@ -45,6 +45,10 @@ class Cold(Guarded[T]):
     ) -> abc.DisposableBase:
         return self.serve(observer, scheduler)
 
+    def wants(self, _: object) -> bool:
+        """Whether anybody wants the items of a key: whoever subscribes has a source, of all of them."""
+        return True
+
     def serve(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from sys import getrefcount
 from threading import get_ident, local
 from types import CoroutineType
 from typing import Any, Final
@@ -40,6 +41,7 @@ from ctfy_rx.threads.coroutines import AWAIT_INSTEAD
 __all__ = ["UNATTENDED", "Chain", "Guard", "Keeper", "chain_here"]
 
 _NOTHING: Final = object()
+_OURS = 2  # references to what nobody else, such as a task, holds
 
 
 class Keeper:
@@ -154,7 +156,7 @@ class Guard(abc.ObserverBase[Any]):
         except BaseException as error:  # noqa: BLE001 - what is not for the program is told
             self._caught(error, value)
         else:
-            if returned.__class__ is CoroutineType:
+            if returned.__class__ is CoroutineType and getrefcount(returned) <= _OURS:
                 self._caught(_unawaited(returned), value)
 
     @override

@@ -141,15 +141,16 @@ for _name in ("dematerialize", "partition_indexed", "pluck", "ref_count", "sum",
 def _refusing(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def checked(self: Guarded[Any], *arguments: Any, **named: Any) -> Any:
-        refuse_coroutine_functions(name, *arguments, *named.values())
+        refuse_coroutine_functions(name, *filter(isfunction, (*arguments, *named.values())))
         return method(self, *arguments, **named)
 
     return checked
 
 
+_OF_NO_FUNCTION = {"subscribe", "pipe", "start_with", "contains", "default_if_empty"}
 for _name in dir(Observable):
     _method = getattr(Guarded, _name)
-    if isfunction(_method) and not _name.startswith("_") and _name not in {"subscribe", "pipe"}:
+    if isfunction(_method) and not _name.startswith("_") and _name not in _OF_NO_FUNCTION:
         setattr(Guarded, _name, _refusing(_name, _method))
 
 

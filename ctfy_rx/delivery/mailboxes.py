@@ -69,7 +69,7 @@ class WaitingItems(Consumer, Generic[T]):
     def close(self) -> None:
         """Nobody takes anything any more; what waits is forgotten."""
         self._closed = True
-        self.held.done(failed=True)
+        self.held.close()
         _forget(self._items)
 
     @override

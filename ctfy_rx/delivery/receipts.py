@@ -3,11 +3,13 @@ give it once more where somebody failed; and so that a stream knows how far all 
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self, TypeVar
 
+from ctfy_rx.threads.loops import running_loop
 from ctfy_rx.threads.turns import Turns
 
 __all__ = ["Held", "Kept", "Progress", "Receipt", "Receipts", "item_of", "lose", "receipts_of", "settle"]
@@ -177,30 +179,50 @@ class _Place:
         self.is_passed = False
 
 
+Taker = asyncio.Task[Any] | threading.Thread
+
+
 class Held:
-    """What was taken out of a buffer last, by any of the threads or tasks that share a loop: who asks for the
-    next is done with that."""
+    """What was taken out of a buffer last, by each of the tasks or threads that share a loop: who asks for
+    the next is done with that. One that has ended is as well: it may have taken an item for another, as
+    `asyncio.wait_for` does."""
 
     def __init__(self) -> None:
-        self._taken: deque[Receipt] = deque()
+        self._taken: dict[Taker, Receipt] = {}
 
     def take(self, kept: T | Kept) -> T:
         """The item of `kept`, which is taken out now."""
         if isinstance(kept, Kept):
-            self.done()
-            self._taken.append(kept.receipt)
+            self._taken[_taker()] = kept.receipt
             item: T = kept.item
             return item
         return kept
 
     def done(self, *, failed: bool = False) -> None:
-        """What was taken out last is done with, or has failed."""
-        while self._taken:
-            try:
-                receipt = self._taken.popleft()
-            except IndexError:  # another thread was quicker
-                return
-            receipt.done(failed=failed)
+        """Who asks is done with what it took last, or has failed at it."""
+        if self._taken:
+            me = _taker()
+            self._settle(lambda taker: taker is me or _has_ended(taker), failed=failed)
+
+    def close(self) -> None:
+        """Nobody will be done with what is still held."""
+        self._settle(lambda _: True, failed=True)
+
+    def _settle(self, is_done: Callable[[Taker], bool], *, failed: bool) -> None:
+        for taker in filter(is_done, tuple(self._taken)):
+            receipt = self._taken.pop(taker, None)  # None: another was quicker
+            if receipt is not None:
+                receipt.done(failed=failed)
+
+
+def _taker() -> Taker:
+    loop = running_loop()
+    task = None if loop is None else asyncio.current_task(loop)
+    return threading.current_thread() if task is None else task
+
+
+def _has_ended(taker: Taker) -> bool:
+    return not taker.is_alive() if isinstance(taker, threading.Thread) else taker.done()
 
 
 def receipts_of(source: object) -> Receipts | None:

@@ -58,8 +58,7 @@ class Pipeline(Overseer):
         competition: str | None = None,
         receipts: Receipts | None = None,
     ) -> None:
-        # Those of a source that acknowledges, else ours. A cold stream may give a million events, and is
-        # read from its start, so nobody needs to know how far all are.
+        # A cold stream may give a million events, from its start: nobody needs to know how far all are.
         super().__init__(name, receipts if cold else receipts or Receipts())
         self.platform = platform  # where to ask, None for events from elsewhere
         self.of_platform = platform.of_platform if platform else None
@@ -80,7 +79,7 @@ class Pipeline(Overseer):
         self.events: Shared[Event[Payload]] | Cold[Event[Payload]] = (
             Cold(self._open, self.counters) if cold else self._shared(autoconnect=autoconnect, linger=linger)
         )
-        self.status.subscribe(unheard(name, self.wants))
+        self.status.subscribe(unheard(name, self.events.wants))
 
     def _shared(self, *, autoconnect: bool, linger: float) -> Shared[Event[Payload]]:
         return Shared(
@@ -185,7 +184,7 @@ class Pipeline(Overseer):
 
     def wants(self, name: str) -> bool:
         """Whether anybody wants events of that name."""
-        return bool(self.kept.maxlen) or not isinstance(self.events, Shared) or self.events.wants(name)
+        return bool(self.kept.maxlen) or self.events.wants(name)
 
     def when_named(self, then: Callable[[], None]) -> None:
         """Call `then` once the names that somebody wants in the events are known."""

@@ -12,6 +12,8 @@ from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.status import Waiting
 
+from ..support.waiting import Background, soon
+
 
 class Source:
     """Gives events, and keeps what becomes of them."""
@@ -104,8 +106,57 @@ async def test_an_event_is_done_with_when_another_task_takes_the_next():
     source.give("a")
     source.give("b")
     await asyncio.gather(*waiting)
+    source.give("c")
+    assert (await anext(items)).event == "c"
+    assert source.settled == [("a", True), ("b", True)]
     await items.aclose()
-    assert source.settled == [("a", True), ("b", False)]
+    assert source.settled[2:] == [("c", False)]
+
+
+async def test_who_shares_a_loop_is_not_done_with_what_another_still_works_on():
+    source = Source()
+    items = aiter(source.stream)
+    go_on = asyncio.Event()
+
+    async def slow() -> None:
+        async for _ in items:
+            await go_on.wait()
+
+    async def quick() -> None:
+        async for _ in items:
+            pass
+
+    tasks = [asyncio.ensure_future(slow()), asyncio.ensure_future(quick())]
+    await asyncio.sleep(0)  # both wait
+    for name in "abc":
+        source.give(name)
+    await soon(lambda: source.settled == [("b", True), ("c", True)])
+    go_on.set()
+    await soon(lambda: ("a", True) in source.settled)
+    await items.aclose()
+    await asyncio.gather(*tasks)
+
+
+async def test_an_item_that_was_waited_for_with_a_time_limit_is_done_with_when_the_next_is():
+    source = Source()
+    async with aiter(source.stream) as items:
+        for name in "abc":
+            source.give(name)
+            assert (await asyncio.wait_for(anext(items), 30)).event == name
+        assert source.settled == [("a", True), ("b", True)]
+
+
+def test_a_thread_that_shares_a_loop_is_not_done_with_what_another_still_works_on():
+    source = Source()
+    items = iter(source.stream)
+    for name in "abc":
+        source.give(name)
+    next(items)
+    taken = Background(lambda: [next(items), next(items)]).join()
+    assert [each.event for each in taken] == ["b", "c"]
+    assert source.settled == [("b", True)]
+    items.close()
+    assert sorted(source.settled[1:]) == [("a", False), ("c", False)]
 
 
 def test_all_who_hear_an_event_must_be_done_with_it():

@@ -47,7 +47,7 @@ def test_it_is_not_told_again_after_a_reconnect(p: Platform, caplog: pytest.LogC
 
 @pytest.mark.parametrize("wanted", [["scoreboard_updated"], ["announcement_created", "competition_updated"]])
 def test_who_wants_signals_alone_is_spared_it(p: Platform, wanted: Any, caplog: pytest.LogCaptureFixture):
-    assert warnings_of(ctfy_rx.events(p.url), wanted, caplog) == []
+    assert warnings_of(ctfy_rx.events(p.url, keep=10), wanted, caplog) == []
 
 
 def test_who_shows_a_token_is_spared_it(p: Platform, caplog: pytest.LogCaptureFixture):
