@@ -49,8 +49,6 @@ class Keeper:
 
     of_platform: bool | None = None  # whether they are a platform's, and not another server's; None: unknown
 
-    waits = False  # whether they come only as fast as they are taken
-
     def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
         """A callback raised `error` on `item`; raises it where it is meant for the program."""
         report(error, item, goes_on=goes_on)

@@ -79,11 +79,6 @@ class Guarded(Observable[T]):
         """The same on the running event loop."""
         return AsyncItems(self)
 
-    @property
-    def waits(self) -> bool:
-        """Whether its items come only as fast as they are taken, as those of a recording do."""
-        return self._keeper.waits
-
     @override
     def __add__(self, other: Observable[Any]) -> Observable[Any]:
         return self.pipe(ops.concat(other))

@@ -72,7 +72,7 @@ class Pipeline(Overseer):
         self.identity: Callable[[], Identity | None] = lambda: None
         self.names: Any = None  # what `ContestStreams.names` keeps here
         self.live = live  # its source is one that does not wait for anybody
-        self.cold = self.waits = cold  # each subscriber has a source of its own, which waits for it
+        self.cold = cold  # each subscriber has a source of its own, which waits for it
         self.kept = KeptEvents(keep)
         self.ask = Asking(platform, lambda: self.loop, self.attach)
         self._source = source
