@@ -217,12 +217,13 @@ class Pipeline(Overseer):
         def complete_one(observer: abc.ObserverBase[Any]) -> None:
             for loop in loops:
                 loop.accept()
-            complete(observer)
+            if not self._ending.feeding(observer, loops):
+                complete(observer)
 
         def complete_the_others() -> None:
             # Those whom the end of the connection did not complete: a merge with an interval, say, would go
-            # on for ever. The innermost came last and go first: what take_last, say, still holds is
-            # delivered.
+            # on for ever, and one with what is buffered may be in the middle of an item. The innermost came
+            # last and go first: what take_last, say, still holds is delivered.
             for loop in loops:
                 loop.accept()
             self._ending.complete(loops, reversed(tuple(self.subscribers)))
