@@ -61,6 +61,18 @@ def test_an_item_by_its_place_is_still_an_observable_of_it():
     assert list(stream_of_events().map(lambda event: event.data["n"])[2]) == [2]
 
 
+def test_two_of_them_can_be_compared():
+    source: Subject[Event] = Subject()
+    stream, equal = EventStream.over(source), list[bool]()
+    stream.map(lambda event: event.event).sequence_equal(stream.map(lambda event: event.event)).subscribe(
+        equal.append
+    )
+    stream.sequence_equal(EVENTS[:1]).subscribe(equal.append)
+    source.on_next(EVENTS[0])
+    source.on_completed()
+    assert equal == [True, True]
+
+
 def test_the_status_and_the_boards_are_no_exception(p: Platform):
     with ctfy_rx.events(p.url, token=p.admin_token) as stream:
         states = iter(stream.status)
