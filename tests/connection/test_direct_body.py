@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from reactivex import Observable
 
+from ctfy_rx.connection import direct_body
 from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.sse import Frame
 
@@ -159,3 +163,20 @@ def test_an_error_of_a_read_knows_the_request_that_a_redirect_led_to(watch: Watc
     with Server(silent) as there, Server(by_path(a=redirect(f"{there.url}/b"))) as here:
         error = watch(frames(f"{here.url}/a", idle_timeout=0.2)).failure()
     assert f"{there.url}/b has been silent for too long" in str(error)
+
+
+async def test_a_body_that_is_left_and_never_suspends_holds_up_its_loop_for_ten_milliseconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    milliseconds = count()
+    clock = SimpleNamespace(monotonic=lambda: next(milliseconds) / 1000)
+    monkeypatch.setattr(direct_body, "time", clock)
+
+    async def never_suspends() -> AsyncIterator[bytes]:
+        while True:
+            yield b"more"
+
+    body = direct_body.async_raw_body(httpx.Response(200, content=never_suspends()))
+    await anext(body)
+    await body.aclose()
+    assert next(milliseconds) <= 15
