@@ -74,7 +74,7 @@ async def _run_out(chunks: Any) -> None:
     # `async for` does not close what it is broken out of, nor do the iterators of httpx and httpcore, one in
     # another: asyncio would close them when they are collected, in tasks that outlive ours, and the loop
     # perhaps. A cancellation in the innermost one, as dispose is one, ends them all in order.
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + 0.01  # one that never suspends holds up the loop
     with suppress(Exception):
         async with asyncio.timeout(0):
             async for _ in chunks:

@@ -51,8 +51,6 @@ class Keeper:
 
     of_platform: bool | None = None  # whether they are a platform's, and not another server's; None: unknown
 
-    waits = False  # whether they come only as fast as they are taken
-
     def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
         """A callback raised `error` on `item`; raises it where it is meant for the program."""
         report(error, item, goes_on=goes_on)
@@ -73,10 +71,10 @@ UNATTENDED: Final = Keeper()
 
 class Chain:
     """What somebody subscribes to in one call, with all that operators subscribe to for it. One that
-    `is_an_operators` was begun by an operator later, for whom is not known."""
+    `began_later` was begun by an operator, or out of a delivery: for whom is not known."""
 
-    def __init__(self, *, is_an_operators: bool) -> None:
-        self.is_an_operators = is_an_operators
+    def __init__(self, *, began_later: bool) -> None:
+        self.began_later = began_later
 
 
 class _Here(local):
@@ -135,7 +133,7 @@ class Guard(abc.ObserverBase[Any]):
         is_first = trampoline.schedule_required()
         try:
             if is_first:
-                _here.chain = Chain(is_an_operators=self._feeds_operator)
+                _here.chain = Chain(began_later=self._feeds_operator or _is_in_a_delivery())
                 trampoline.schedule(start)  # and what that schedules
             else:
                 start()
@@ -250,6 +248,10 @@ class Guard(abc.ObserverBase[Any]):
 
 _GIVES = Guard.on_next.__code__
 _BEGINS = Guard.begin.__code__
+
+
+def _is_in_a_delivery() -> bool:
+    return any(frame.f_code is _GIVES for frame in frames_above(inspect.currentframe()))
 
 
 def _unawaited(coroutine: Any) -> TypeError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import wraps
 from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from reactivex import ConnectableObservable, Observable, abc
+from reactivex import ConnectableObservable, Observable, abc, typing
 from reactivex import operators as ops
 from reactivex.disposable import Disposable
 from typing_extensions import override
@@ -79,11 +79,6 @@ class Guarded(Observable[T]):
         """The same on the running event loop."""
         return AsyncItems(self)
 
-    @property
-    def waits(self) -> bool:
-        """Whether its items come only as fast as they are taken, as those of a recording do."""
-        return self._keeper.waits
-
     @override
     def __add__(self, other: Observable[Any]) -> Observable[Any]:
         return self.pipe(ops.concat(other))
@@ -91,6 +86,16 @@ class Guarded(Observable[T]):
     @override
     def __iadd__(self, other: Observable[Any]) -> Observable[Any]:
         return self + other
+
+    @override
+    def sequence_equal(
+        self, second: Observable[Any] | Iterable[Any], comparer: typing.Comparer[Any] | None = None
+    ) -> Observable[bool]:
+        """As reactivex's; its operator for `pipe` takes an Observable that can be looped over for a list, and
+        blocks."""
+        return self.pipe(
+            ops.sequence_equal(_plain(second) if isinstance(second, Observable) else second, comparer)
+        )
 
     @property
     def receipts(self) -> Receipts | None:
@@ -122,9 +127,22 @@ class Guarded(Observable[T]):
             return [self._guarded(each) for each in made]
         if kind is ConnectableObservable:
             return _Connectable(made, self._keeper)
+        if self._keeper is UNATTENDED and issubclass(kind, Guarded):
+            return made
         if kind is Observable or (issubclass(kind, Guarded) and made._keeper is UNATTENDED):  # noqa: SLF001
             return Composed(made, self._keeper)
         return made
+
+
+def _plain(source: Observable[Any]) -> Observable[Any]:
+    """`source`, not to be looped over."""
+
+    def subscribe(
+        observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return source.subscribe(observer, scheduler=scheduler)
+
+    return Observable(subscribe)
 
 
 def _piped(name: str) -> Callable[..., Any]:

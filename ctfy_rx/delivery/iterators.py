@@ -40,8 +40,9 @@ def to_iter(
     Ends when the source completes, raises what it fails with. ``break`` ends the subscription, as do
     `close()`, ``with`` and Ctrl-C. At most `buffer` items wait; beyond that the oldest are dropped and
     `on_drop` is called with the running total (a warning is logged without it): at the 1st, 2nd, 4th, 8th …
-    drop, and at the end. `Items.dropped` is their number at any moment. A source that `waits` (None: as far
-    as it is known, which a `replay` is, with what is made of it) is held up instead, and nothing is dropped.
+    drop, and at the end. `Items.dropped` is their number at any moment. A source that `waits` is held
+    up instead, and nothing is dropped: None says so of the streams of `replay` and `history`. Of what
+    operators such as `map` and `pipe` make of them say it yourself, unless a live source is mixed in.
 
     >>> import reactivex
     >>> list(to_iter(reactivex.of(1, 2, 3)))

@@ -91,6 +91,8 @@ class Strand(Consumer, Generic[T]):
             lose(kept)
             failure = error  # the name of an except clause is gone after it
             self.finish(lambda observer: observer.on_error(failure))
+        if self._stopped:  # just now, perhaps while it waited for room
+            self._forget()
         self._something_waits.set()
 
     def finish(self, end: End) -> None:

@@ -12,7 +12,7 @@ from reactivex import abc
 
 from ctfy_rx.delivery.guard import Chain, chain_here
 from ctfy_rx.delivery.hub import complete
-from ctfy_rx.threads.consumers import Consumer
+from ctfy_rx.threads.consumers import Consumer, who_subscribes
 from ctfy_rx.threads.turns import after_all
 
 __all__ = ["Ending"]
@@ -22,16 +22,17 @@ Observer = abc.ObserverBase[Any]
 
 class Ending:
     """The consumers that stand on a stream, which may have items though all have come to them, and the chains
-    of operators in which they and the observers stand."""
+    of operators in which they stand, and the observers which no consumer stands on."""
 
     def __init__(self) -> None:
         self._consumers: WeakKeyDictionary[Consumer, Chain | None] = WeakKeyDictionary()
-        self._observers: WeakKeyDictionary[Observer, Chain | None] = WeakKeyDictionary()
+        self._last: WeakKeyDictionary[Observer, Chain | None] = WeakKeyDictionary()
 
     def add(self, observer: Observer, consumer: Consumer | None) -> None:
         """`observer` is being subscribed, on this thread, and with it `consumer`."""
         chain = chain_here()
-        self._observers[observer] = chain
+        if who_subscribes() is None:
+            self._last[observer] = chain
         if consumer is not None:
             self._consumers[consumer] = chain
 
@@ -44,17 +45,25 @@ class Ending:
         """Complete `consumers`, and each of `observers` when those that may feed it have ended."""
         fed: dict[Consumer, list[Callable[[], None]]] = {consumer: [] for consumer in consumers}
         for observer in observers:
-            feeding = [consumer for consumer in consumers if self._may_feed(consumer, observer)]
+            feeding = self.feeding(observer, consumers)
             one_has_ended = after_all(len(feeding), partial(complete, observer))
             for consumer in feeding:
                 fed[consumer].append(one_has_ended)
         for consumer, have_waited in fed.items():
             consumer.complete(partial(_call_each, have_waited))
 
-    def _may_feed(self, consumer: Consumer, observer: Observer) -> bool:
-        """Of what an operator has subscribed to later, as `concat` does, nobody knows for whom."""
-        chain = self._consumers.get(consumer)
-        return chain is None or chain.is_an_operators or chain is self._observers.get(observer)
+    def feeding(self, observer: Observer, consumers: tuple[Consumer, ...]) -> list[Consumer]:
+        """Those of `consumers` that may feed `observer`: none where it feeds a consumer itself, which takes
+        its end at once."""
+        if observer not in self._last:
+            return []
+        chain = self._last[observer]
+        return [each for each in consumers if _may_be_one(self._consumers.get(each), chain)]
+
+
+def _may_be_one(one: Chain | None, other: Chain | None) -> bool:
+    """Of what was subscribed to later, as `concat` and `flat_map` do, nobody knows for whom."""
+    return one is None or other is None or one.began_later or other.began_later or one is other
 
 
 def _call_each(actions: Iterable[Callable[[], None]]) -> None:

@@ -70,7 +70,7 @@ class Pipeline(Overseer):
         self.identity: Callable[[], Identity | None] = lambda: None
         self.names: Any = None  # what `ContestStreams.names` keeps here
         self.live = live  # its source is one that does not wait for anybody
-        self.cold = self.waits = cold  # each subscriber has a source of its own, which waits for it
+        self.cold = cold  # each subscriber has a source of its own, which waits for it
         self.kept = KeptEvents(keep)
         self.ask = Asking(platform, lambda: self.loop, self.attach)
         self._source = source
@@ -217,12 +217,13 @@ class Pipeline(Overseer):
         def complete_one(observer: abc.ObserverBase[Any]) -> None:
             for loop in loops:
                 loop.accept()
-            complete(observer)
+            if not self._ending.feeding(observer, loops):
+                complete(observer)
 
         def complete_the_others() -> None:
             # Those whom the end of the connection did not complete: a merge with an interval, say, would go
-            # on for ever. The innermost came last and go first: what take_last, say, still holds is
-            # delivered.
+            # on for ever, and one with what is buffered may be in the middle of an item. The innermost came
+            # last and go first: what take_last, say, still holds is delivered.
             for loop in loops:
                 loop.accept()
             self._ending.complete(loops, reversed(tuple(self.subscribers)))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -95,8 +95,8 @@ def to_line(event: Event[Any]) -> bytes:
         event.team_name,
         event.cursor,
         event.id,
-        event.challenge_name,
-        event.actor_name,
+        _unless_it_is_the_id(event.challenge_name, event, "challenge_id"),
+        _unless_it_is_the_id(event.actor_name, event, "actor_id"),
     )
     raw = _as_json(event.text)
     line = _Text(*envelope, event.text) if raw is None else _Line(*envelope, raw)
@@ -104,6 +104,13 @@ def to_line(event: Event[Any]) -> bytes:
         return _encode(line) + b"\n"
     except UnicodeEncodeError:  # lone surrogates, which UTF-8 cannot say, but JSON's escapes can
         return _escaped(line) + b"\n"
+
+
+def _unless_it_is_the_id(name: str | None, event: Event[Any], field: str) -> str | None:
+    """`name`; None where it stands there for want of a better one, which whoever replays it may have."""
+    data: Any = event.data if name else None
+    fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    return None if fields.get(field) == name else name
 
 
 def _escaped(line: _Line | _Text) -> bytes:

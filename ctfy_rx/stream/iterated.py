@@ -27,6 +27,11 @@ P = TypeVar("P", bound=Payload, covariant=True, default=Payload)  # noqa: PLC010
 class IteratedStream(DomainStream[P]):
     """A stream to iterate over, and to wait for."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether iterators have it wait where it is faster than they are, as a recording can."""
+        return self._pipeline.cold
+
     def __iter__(self) -> Items[Event[P]]:
         items = Items(self, drops=self._pipeline.drops())
         items.refuse_to_block()

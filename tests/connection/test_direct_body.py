@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import AsyncIterator
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from reactivex import Observable
 
+from ctfy_rx.connection import direct_body
 from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.errors import ConnectionFailed
 from ctfy_rx.sse import Frame
@@ -234,3 +238,20 @@ def test_a_lost_connection_is_one_with_a_response_of_the_apps_own_class(watch: W
         watched = watch(frames(server.url, transport=Helpful(asynchronous=driver == "asyncio"))).got(1)
         heard.set()
         assert isinstance(watched.failure(), ConnectionFailed)
+
+
+async def test_a_body_that_is_left_and_never_suspends_holds_up_its_loop_for_ten_milliseconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    milliseconds = count()
+    clock = SimpleNamespace(monotonic=lambda: next(milliseconds) / 1000)
+    monkeypatch.setattr(direct_body, "time", clock)
+
+    async def never_suspends() -> AsyncIterator[bytes]:
+        while True:
+            yield b"more"
+
+    body = direct_body.async_raw_body(httpx.Response(200, content=never_suspends()))
+    await anext(body)
+    await body.aclose()
+    assert next(milliseconds) <= 15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import reactivex
 from reactivex.subject import Subject
@@ -12,7 +13,8 @@ from ctfy_rx.delivery.iterators import AsyncItems, Items
 from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.status import Waiting
 
-from ..support.waiting import Background, soon
+from ..support.threads import stands_in
+from ..support.waiting import PATIENCE, Background, soon, until
 
 
 class Source:
@@ -280,3 +282,25 @@ def test_an_event_that_comes_while_a_loop_is_left_has_failed():
     buffer.put = close_and_put
     source.give("a")
     assert source.settled == [("a", False)]
+
+
+def test_an_event_for_which_there_was_no_room_until_its_slow_subscriber_left_has_failed():
+    source, held = Source(), threading.Semaphore(0)
+    entered = threading.Event()
+
+    def hold(_):
+        entered.set()
+        held.acquire()
+
+    slow = source.stream.buffered(1, policy="block").subscribe(hold)
+    staying = source.stream.subscribe()
+    source.give("a")
+    assert entered.wait(PATIENCE)
+    source.give("b")
+    waiting = Background(lambda: source.give("c"))
+    until(lambda: stands_in(waiting._thread, "take"))
+    slow.dispose()
+    waiting.join()
+    assert dict(source.settled) == {"b": False, "c": False}
+    held.release()
+    staying.dispose()

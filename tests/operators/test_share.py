@@ -582,3 +582,14 @@ def test_close_while_the_last_item_of_an_ended_source_is_in_delivery_waits_for_i
     shared.subscribe(on_next, lambda _: told.append("failed"), lambda: told.append("completed"))
     source.on_next("a")
     assert told == ["begin", "end", "failed", "closed"]
+
+
+def test_what_is_shared_can_be_parted():
+    source: Subject[int] = Subject()
+    parts: list[list[int]] = [[], []]
+    even, odd = source.pipe(share()).partition(lambda number: number % 2 == 0)
+    even.subscribe(parts[0].append)
+    odd.subscribe(parts[1].append)
+    for number in range(4):
+        source.on_next(number)
+    assert parts == [[0, 2], [1, 3]]

@@ -41,6 +41,12 @@ def test_an_event_comes_back_as_it_was_on_one_line(text: str):
         assert getattr(back, name) == getattr(event, name)
 
 
+def test_an_id_that_stands_for_want_of_a_name_is_not_recorded_as_one():
+    text = '{"challenge_id":"pwn-1","actor_id":"7"}'
+    unknown = Event("flag_wrong", text, challenge_name="pwn-1", actor_name="7")
+    assert to_line(unknown) == to_line(Event("flag_wrong", text))
+
+
 @given(st.text(), st.text(min_size=1), st.floats(0, 4e9))
 def test_any_text_comes_back(text: str, name: str, received: float):
     event = Event(name, text, received=received)

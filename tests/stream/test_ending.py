@@ -195,8 +195,24 @@ def test_close_completes_others_while_a_subscriber_with_a_thread_of_its_own_is_i
         lambda stream: stream.buffered().merge(reactivex.never()),
         lambda stream: stream.take(0).concat(stream.buffered()).merge(reactivex.never()),
         lambda stream: stream.merge(reactivex.never()).buffered().merge(reactivex.never()),
+        lambda stream: stream.buffered().merge(stream.of_event("other")),
+        lambda stream: stream.of_event("other").merge(stream.buffered()),
+        lambda stream: stream.buffered().flat_map(
+            lambda event: stream.of_event("other").merge(reactivex.of(event))
+        ),
+        lambda stream: ops.flat_map(lambda event: stream.of_event("other").merge(reactivex.of(event)))(
+            stream.buffered()
+        ),
     ],
-    ids=["merged", "subscribed to later", "merged twice"],
+    ids=[
+        "merged",
+        "subscribed to later",
+        "merged twice",
+        "merged with itself",
+        "with itself merged",
+        "out of it",
+        "out of it by hand",
+    ],
 )
 def test_close_completes_nobody_in_the_middle_of_an_item_that_a_thread_of_its_own_gives(made: Any):
     given, go_on = Subject[Any](), threading.Event()

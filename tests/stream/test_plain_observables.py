@@ -15,7 +15,7 @@ import ctfy_rx
 from ctfy_rx import ConfigurationError, Event, EventStream
 from ctfy_rx.demo.running import Platform
 
-from ..support.waiting import soon
+from ..support.waiting import Background, soon
 
 EVENTS = [Event("flag_wrong", f'{{"n": {number}}}') for number in range(5)]
 
@@ -61,6 +61,18 @@ def test_an_item_by_its_place_is_still_an_observable_of_it():
     assert list(stream_of_events().map(lambda event: event.data["n"])[2]) == [2]
 
 
+def test_two_of_them_can_be_compared():
+    source: Subject[Event] = Subject()
+    stream, equal = EventStream.over(source), list[bool]()
+    stream.map(lambda event: event.event).sequence_equal(stream.map(lambda event: event.event)).subscribe(
+        equal.append
+    )
+    stream.sequence_equal(EVENTS[:1]).subscribe(equal.append)
+    source.on_next(EVENTS[0])
+    source.on_completed()
+    assert equal == [True, True]
+
+
 def test_the_status_and_the_boards_are_no_exception(p: Platform):
     with ctfy_rx.events(p.url, token=p.admin_token) as stream:
         states = iter(stream.status)
@@ -70,13 +82,41 @@ def test_the_status_and_the_boards_are_no_exception(p: Platform):
         states.close()
 
 
-def test_nothing_of_a_recording_is_dropped_behind_an_operator(tmp_path: Path):
+def test_nothing_of_a_recording_is_dropped_and_behind_an_operator_where_that_is_said(tmp_path: Path):
     path = tmp_path / "a.jsonl"
     stream_of_events().record(path).wait()
-    replayed = ctfy_rx.replay(path).map(lambda event: event.data["n"])
-    slow = ctfy_rx.to_iter(replayed, buffer=1)
-    assert list(slow) == [0, 1, 2, 3, 4]
-    assert slow.dropped == 0
+    replayed = ctfy_rx.replay(path)
+    for items in (
+        ctfy_rx.to_iter(replayed, buffer=1),
+        ctfy_rx.to_iter(replayed.map(lambda event: event.data["n"]), buffer=1, waits=True),
+    ):
+        assert len(list(items)) == 5
+        assert items.dropped == 0
+
+
+async def test_a_live_source_that_is_merged_with_a_recording_has_a_bounded_buffer():
+    live: Subject[int] = Subject()
+    mixed = stream_of_events().pipe(ops.map(lambda event: event.data["n"]), ops.merge(live))
+    async with ctfy_rx.to_async_iter(mixed, buffer=3, on_drop=lambda _: None) as items:
+        await soon(lambda: live.observers)
+        for number in range(10, 20):
+            live.on_next(number)
+        assert items.dropped >= 7
+
+
+def test_the_body_of_a_loop_may_feed_what_is_merged_with_its_recording(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    EventStream.over(reactivex.from_iterable(EVENTS * 100), cold=True).record(path).wait()
+    live: Subject[Event] = Subject()
+    mixed = ctfy_rx.replay(path, speed=None).pipe(ops.merge(live))
+
+    def feed() -> None:
+        for number, event in enumerate(ctfy_rx.to_iter(mixed, buffer=1, on_drop=lambda _: None)):
+            live.on_next(event)
+            if number == 50:
+                break
+
+    Background(feed).join()
 
 
 async def test_a_for_loop_on_the_loop_that_reads_is_refused(p: Platform):
