@@ -209,8 +209,7 @@ class Pipeline(Overseer):
             self._told.end(Closed())
 
     def _end_consumers(self) -> None:
-        """What waits in the buffers of loops is discarded, then all complete: after the items that are being
-        delivered, so that nobody is completed in the middle of a call."""
+        """What waits in loops' buffers is discarded, then all complete; nobody in the middle of a call."""
         with self._state:
             loops = self._ending.consumers
 
