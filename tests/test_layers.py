@@ -40,7 +40,7 @@ HOUSE = """
     contest: admins eventual merge_alongside mine refreshing values / boards questions / bloods boxes
         directory / naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay
-    relay: broker intake public wire / in_flight pulling ring / journal / reading sending / publishing
+    relay: broker intake messages public / in_flight pulling ring / journal / reading sending / publishing
         threads / consuming / sources / replaying / serving
     ctfy_rx
     demo: listeners server teams / actions state / access contest telling views / happenings /

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ctfy_rx.errors import ConfigurationError, ConnectionFailed
 from ctfy_rx.relay.broker import Connection
+from ctfy_rx.relay.messages import SUBJECTS
 from ctfy_rx.relay.pulling import Pull
-from ctfy_rx.relay.wire import SUBJECTS
 
 if TYPE_CHECKING:
     from nats.js.api import ConsumerConfig, ConsumerInfo, StreamInfo

@@ -29,8 +29,8 @@ from ctfy_rx.reconnect import Backoff
 from ctfy_rx.relay.broker import Broker, Connection
 from ctfy_rx.relay.intake import Intake
 from ctfy_rx.relay.journal import STREAM, Journal, Last, Limits
+from ctfy_rx.relay.messages import message_id
 from ctfy_rx.relay.sending import Sending
-from ctfy_rx.relay.wire import message_id
 from ctfy_rx.status import Closed, Dropped, Open
 from ctfy_rx.stream.events import events
 from ctfy_rx.stream.stream import EventStream

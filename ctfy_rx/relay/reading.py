@@ -20,7 +20,7 @@ from ctfy_rx.event import Event
 from ctfy_rx.relay.broker import Connection
 from ctfy_rx.relay.in_flight import InFlight
 from ctfy_rx.relay.journal import Journal
-from ctfy_rx.relay.wire import decode, subjects
+from ctfy_rx.relay.messages import decode, subjects
 from ctfy_rx.status import Gap, Open, Status
 
 if TYPE_CHECKING:

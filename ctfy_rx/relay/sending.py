@@ -13,7 +13,7 @@ from ctfy_rx.catalogue import Payload
 from ctfy_rx.event import Event
 from ctfy_rx.relay.broker import Connection
 from ctfy_rx.relay.journal import CURSOR, MESSAGE_ID
-from ctfy_rx.relay.wire import encode, message_id, subject
+from ctfy_rx.relay.messages import encode, message_id, subject
 
 if TYPE_CHECKING:
     from nats.js.api import PubAck

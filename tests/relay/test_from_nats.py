@@ -17,8 +17,8 @@ import ctfy_rx
 from ctfy_rx import Event
 from ctfy_rx.catalogue import FlagCorrect
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.relay.messages import encode, message_id, subject
 from ctfy_rx.relay.threads import OnThreads
-from ctfy_rx.relay.wire import encode, message_id, subject
 from ctfy_rx.status import Open, Waiting
 from ctfy_rx.threads.loops import LoopScheduler
 

@@ -8,7 +8,7 @@ import httpx
 
 import ctfy_rx
 from ctfy_rx.relay import Limits
-from ctfy_rx.relay.wire import message_id
+from ctfy_rx.relay.messages import message_id
 from ctfy_rx.status import Late, Open
 
 from ..support.waiting import until

@@ -1,5 +1,5 @@
-"""An event on the wire: the line that stands for it in a recording as well, the subject that it is published
-to, and the id that makes two relays' copies of it one.
+"""An event as a message of NATS: the line that stands for it in a recording as well, the subject that it is
+published to, and the id that makes two relays' copies of it one.
 
 ::
 
