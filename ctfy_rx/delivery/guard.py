@@ -248,10 +248,12 @@ class Guard(abc.ObserverBase[Any]):
 
 _GIVES = Guard.on_next.__code__
 _BEGINS = Guard.begin.__code__
+_DELIVERS = ("on_next", "on_completed", "on_error")
 
 
 def _is_in_a_delivery() -> bool:
-    return any(frame.f_code is _GIVES for frame in frames_above(inspect.currentframe()))
+    """Whether this thread delivers an item or an end, ours or reactivex's."""
+    return any(frame.f_code.co_name.startswith(_DELIVERS) for frame in frames_above(inspect.currentframe()))
 
 
 def _unawaited(coroutine: Any) -> TypeError:

@@ -155,7 +155,9 @@ class Strand(Consumer, Generic[T]):
     def _deliver_all(self) -> None:
         while not self._stopped:
             if self._buffer:
+                self.is_busy = True
                 self._deliver_one()
+                self.is_busy = False
             elif self._end is not None:
                 end(self._observer, self._end)
                 break

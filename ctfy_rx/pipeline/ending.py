@@ -45,14 +45,19 @@ class Ending:
         """Complete `consumers`, and each of `observers` when those that may feed it have ended."""
         fed: dict[Consumer, list[Callable[[], None]]] = {consumer: [] for consumer in consumers}
         for observer in observers:
-            feeding = self.feeding(observer, consumers)
+            feeding = self._feeding(observer, consumers)
             one_has_ended = after_all(len(feeding), partial(complete, observer))
             for consumer in feeding:
                 fed[consumer].append(one_has_ended)
         for consumer, have_waited in fed.items():
             consumer.complete(partial(_call_each, have_waited))
 
-    def feeding(self, observer: Observer, consumers: tuple[Consumer, ...]) -> list[Consumer]:
+    def complete_unless_fed(self, observer: Observer, busy: tuple[Consumer, ...]) -> None:
+        """Complete `observer`, but where those that are `busy` with an item may feed it."""
+        if not self._feeding(observer, busy):
+            complete(observer)
+
+    def _feeding(self, observer: Observer, consumers: tuple[Consumer, ...]) -> list[Consumer]:
         """Those of `consumers` that may feed `observer`: none where it feeds a consumer itself, which takes
         its end at once."""
         if observer not in self._last:

@@ -15,7 +15,6 @@ from typing_extensions import override
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.frames import Frames
 from ctfy_rx.delivery.cold import Cold
-from ctfy_rx.delivery.hub import complete
 from ctfy_rx.delivery.receipts import Progress, Receipts
 from ctfy_rx.event import Event
 from ctfy_rx.operators.share import Choice, Shared
@@ -212,17 +211,16 @@ class Pipeline(Overseer):
         """What waits in loops' buffers is discarded, then all complete; nobody in the middle of a call."""
         with self._state:
             loops = self._ending.consumers
+        busy = tuple(loop for loop in loops if loop.is_busy)
 
         def complete_one(observer: abc.ObserverBase[Any]) -> None:
             for loop in loops:
                 loop.accept()
-            if not self._ending.feeding(observer, loops):
-                complete(observer)
+            self._ending.complete_unless_fed(observer, busy)
 
         def complete_the_others() -> None:
-            # Those whom the end of the connection did not complete: a merge with an interval, say, would go
-            # on for ever, and one with what is buffered may be in the middle of an item. The innermost came
-            # last and go first: what take_last, say, still holds is delivered.
+            # Whom the end of the connection did not complete: what is merged with an interval, or fed in the
+            # middle of an item. The innermost came last and go first: what take_last holds is delivered.
             for loop in loops:
                 loop.accept()
             self._ending.complete(loops, reversed(tuple(self.subscribers)))

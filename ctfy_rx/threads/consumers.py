@@ -24,6 +24,9 @@ Driver = Callable[[], asyncio.AbstractEventLoop | None]
 class Consumer:
     """One that waits."""
 
+    is_busy = False
+    """Whether it is delivering an item, on a thread of its own."""
+
     def __init__(self) -> None:
         self._drivers: list[Driver] = []
         self._streams: set[object] = set()

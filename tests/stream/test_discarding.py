@@ -17,6 +17,7 @@ from reactivex import operators as ops
 
 import ctfy_rx
 from ctfy_rx import Event, EventStream, to_async_iter, to_iter
+from ctfy_rx.operators import buffered
 
 from ..support.servers import CLOSE_DELIMITED, Peer, Server, frame
 from ..support.waiting import Background, until
@@ -344,6 +345,24 @@ async def test_what_operators_hold_comes_to_async_loops_after_the_closing():
     given.stream.close()
     assert await names_of(last) == ["d", "e"]
     assert [names(pair) async for pair in pairs] == [["e"]]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda stream: stream.merge(reactivex.never()).take_last(2).buffered(),
+        lambda stream: stream.skip_last(1).take_last(1).merge(stream.take_last(1)).buffered(),
+        lambda stream: stream.skip(1).buffer_with_count(5).flat_map(reactivex.from_iterable).pipe(buffered()),
+    ],
+    ids=["merged", "from two", "of a list"],
+)
+def test_what_operators_hold_comes_after_the_closing_to_slow_subscribers(made: Callable[[Any], Any]):
+    given, got, ended = Given(), list[str](), threading.Event()
+    made(given.stream).subscribe(lambda event: got.append(event.event), on_completed=ended.set)
+    given.give("a", "b", "c")
+    given.stream.close()
+    assert ended.wait(PATIENCE)
+    assert got == ["b", "c"]
 
 
 def test_what_operators_hold_comes_also_where_the_closing_waits_for_a_delivery():

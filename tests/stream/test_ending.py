@@ -227,6 +227,18 @@ def test_close_completes_nobody_in_the_middle_of_an_item_that_a_thread_of_its_ow
     assert order[-1] == "completed"
 
 
+def test_close_waits_for_no_callback_though_what_it_stands_on_is_subscribed_to_later_by_another_source():
+    given, later, go_on = Subject[Any](), Subject[int](), threading.Event()
+    stream = EventStream.over(given)
+    merged = stream.buffered().merge(later.pipe(ops.flat_map(lambda _: stream.of_event("other"))))
+    order = held_in_an_item(given, merged.subscribe, go_on)
+    later.on_next(1)
+    stream.close()
+    assert order == []
+    go_on.set()
+    until(lambda: order == ["item", "completed"])
+
+
 def test_close_twice_and_from_many_threads_is_close_once(p: Platform):
     stream = ctfy_rx.events(p.url)
     completed: list[bool] = []
