@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import islice
 
 from ctfy_rx.catalogue import STORED
 from ctfy_rx.status import Open, Status
@@ -12,6 +13,7 @@ from ctfy_rx.text.printable import plain
 __all__ = ["unheard"]
 
 _SHOWN = 3
+_STORED = ("flag_correct", *sorted(STORED - {"flag_correct"}))
 _log = logging.getLogger("ctfy_rx")
 
 
@@ -24,7 +26,7 @@ def unheard(name: str, wants: Callable[[str], bool]) -> Callable[[Status], None]
         nonlocal told
         if told or not isinstance(status, Open) or not status.nobody or status.refused is not None:
             return
-        wanted = [each for each in ("flag_correct", *sorted(STORED - {"flag_correct"})) if wants(each)]
+        wanted = list(islice(filter(wants, _STORED), _SHOWN + 1))
         told = bool(wanted)
         if wanted and _log.hasHandlers():
             more = ", …" if len(wanted) > _SHOWN else ""

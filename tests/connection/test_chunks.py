@@ -178,6 +178,7 @@ def test_extensions_and_trailers_without_an_end_take_bounded_memory_and_fail_as_
         check(b"".join(reads), list(range(0, 200_000, 1000)))
 
 
+@pytest.mark.direct_reads
 def test_what_one_read_brings_is_one_piece_wherever_it_cuts_the_chunks() -> None:
     wire = chunk(frame("a")) * 1000
     reads = [wire[at : at + 401] for at in range(0, len(wire), 401)]

@@ -71,6 +71,7 @@ def test_a_status_subscriber_that_comes_late_gets_the_state_and_not_old_news(p: 
         stream._pipeline._told.emit(Dropped(1))
         seen: list[Status] = []
         stream.status.subscribe(seen.append)
+        until(lambda: seen)  # the reader may still be telling others of it
         assert seen == [NOBODY]
 
 
