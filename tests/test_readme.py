@@ -29,6 +29,7 @@ def wait(stream):
     until = time.monotonic() + 20
     while not printed and not stream.wait(0.02):
         assert time.monotonic() < until, "it prints nothing"
+    stream.close()
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 import time
@@ -228,6 +229,7 @@ def test_a_subscriber_that_exits_on_a_loop_stops_the_loop_and_ends_its_stream(
         assert watched.names == ["a"]
         assert isinstance(watched.failure(), LoopClosed)
         until(server.peers[0].gone.is_set)
+    gc.collect()  # asyncio complains of the task when it is collected: here, and in no other test
 
 
 # The watchdog

@@ -19,6 +19,7 @@ from ctfy_rx import Clock, EventStream, SubscriberFailed
 from ctfy_rx import operators as op
 from ctfy_rx.testing import solve
 
+from ..support.logs import our_errors
 from ..support.waiting import PATIENCE, Background, until
 
 WHATEVER = [ValueError, asyncio.CancelledError, SystemExit, KeyboardInterrupt, GeneratorExit]
@@ -50,7 +51,7 @@ def clock() -> Iterator[Clock]:
 def errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogRecord]]:
     """What was logged at ERROR."""
     caplog.set_level(logging.DEBUG, "ctfy_rx")
-    return lambda: [each for each in caplog.records if each.levelno >= logging.ERROR]
+    return lambda: our_errors(caplog)
 
 
 def raising(error: type[BaseException], seen: list[Any]) -> Callable[[Any], None]:

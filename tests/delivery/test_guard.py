@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -17,11 +16,13 @@ from ctfy_rx.delivery.guarded import Composed, Guarded
 from ctfy_rx.errors import ConnectionFailed
 from ctfy_rx.testing import solve
 
+from ..support.logs import our_errors
+
 
 @pytest.fixture
 def errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """What was logged at ERROR."""
-    return lambda: [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
+    return lambda: [each.getMessage() for each in our_errors(caplog)]
 
 
 def bug(*_: object) -> Any:

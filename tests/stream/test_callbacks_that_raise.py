@@ -23,6 +23,7 @@ from ctfy_rx import operators as op
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.testing import solve, wrong
 
+from ..support.logs import our_errors
 from ..support.servers import CLOSE_DELIMITED, Server, frame, sends
 from ..support.waiting import PATIENCE, Background, soon, until
 
@@ -80,7 +81,7 @@ class Callback:
 def errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """What was logged at ERROR."""
     caplog.set_level(logging.DEBUG, "ctfy_rx")
-    return lambda: [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
+    return lambda: [each.getMessage() for each in our_errors(caplog)]
 
 
 @every_use

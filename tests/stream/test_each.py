@@ -15,6 +15,7 @@ from ctfy_rx.delivery.receipts import Receipt, Receipts
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.testing import solve, wrong
 
+from ..support.logs import our_errors
 from ..support.waiting import soon
 
 THREE = solve(), wrong(), solve()
@@ -36,7 +37,7 @@ class Handler:
 @pytest.fixture
 def errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogRecord]]:
     """What was logged at ERROR."""
-    return lambda: [each for each in caplog.records if each.levelno >= logging.ERROR]
+    return lambda: our_errors(caplog)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("429"), TimeoutError(), asyncio.CancelledError()])

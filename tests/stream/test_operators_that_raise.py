@@ -20,6 +20,7 @@ from ctfy_rx import operators as op
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.testing import announcement, solve, wrong
 
+from ..support.logs import our_errors
 from ..support.servers import CLOSE_DELIMITED, Server, frame, sends
 from ..support.waiting import Background, until
 
@@ -155,7 +156,7 @@ def fixed() -> Fixed:
 def errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogRecord]]:
     """What was logged at ERROR."""
     caplog.set_level(logging.DEBUG, "ctfy_rx")
-    return lambda: [each for each in caplog.records if each.levelno >= logging.ERROR]
+    return lambda: our_errors(caplog)
 
 
 def end(source: Fixed, error: Exception | None = None) -> None:
