@@ -23,6 +23,7 @@ __all__ = [
     "asked_by",
     "chance",
     "is_transient",
+    "to_the_end",
 ]
 
 RETRY_FLOOR = 0.5
@@ -209,6 +210,12 @@ class Unasked:
 UNASKED = Unasked()
 
 
+def to_the_end(step: Callable[[], bool]) -> None:
+    """Call `step` until it returns False."""
+    while step():
+        pass
+
+
 class Session:
     """What survives a reconnect: the last event id; and what connects a connection to the stream that it
     belongs to. `retry` is the reconnection time (seconds) that a connection asked for, None if none did;
@@ -219,7 +226,9 @@ class Session:
     its result is awaited, if it can be, and what it raises is the failure of the connection. `on_accepted` is
     called when a request is sent and its answer is awaited, again after each redirect; `on_open` when a
     connection has opened. `end`, set by a connection, ends it from any thread as if the server had: what it
-    has received is delivered, and its observer completes. `token` is what was asked for in this attempt.
+    has received is delivered, and its observer completes. A connection that is read on a thread has
+    `take_steps` called with a function that reads once and delivers that, to be called until it returns
+    False; by any thread, but by one at a time. `token` is what was asked for in this attempt.
     `bytes`, without content coding, and `frames` count what was received. `loop` drives the
     connections, unless threads do; each says so by `driven_by`, and `on_driven` hears it.
     """
@@ -236,6 +245,7 @@ class Session:
         self.on_open: Callable[[], None] = lambda: None
         self.on_driven: Callable[[AbstractEventLoop | None], None] = lambda _: None
         self.end: Callable[[], None] = lambda: None
+        self.take_steps: Callable[[Callable[[], bool]], None] = to_the_end
         self.bytes = 0
         self.frames = 0
 

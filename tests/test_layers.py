@@ -24,7 +24,7 @@ HOUSE = """
     event status reconnect
     appearance ledger stats
     wording
-    threads: coroutines process turns waiting / loops / consumers
+    threads: coroutines process turns waiting / lead loops / consumers
     delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
         clock guard interests iterators / guarded hub / cold status_feed
     connection: chunks content_coding either_httpx http_values route tls / redaction /
@@ -35,8 +35,8 @@ HOUSE = """
     operators: buffered parse rate retry share slips usual_words / of_event / where / alerts bloods by_name
         record solves / suspicion
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
-    pipeline: asking ending kept lineage unheard / backlog fluent logbook / overseer workers / stage /
-        pipeline
+    pipeline: asking ending kept lineage unheard / backlog fluent logbook / overseer workers /
+        loop_workers thread_workers / stage / pipeline
     contest: admins eventual merge_alongside mine refreshing values / boards questions / bloods boxes
         directory / naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay

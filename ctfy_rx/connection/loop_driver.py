@@ -73,6 +73,7 @@ class LoopDriver(Driver):
                     self.deliver(chunk)
                     if self._disposed or self._ended:
                         break
+                    await asyncio.sleep(0)  # who awaits an event has it before the next read is prepared
         except Exception as error:  # of the connection, or raised by a subscriber
             end = error
         except (KeyboardInterrupt, SystemExit) as error:  # they stop the loop

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
 from ctfy_rx.connection.answers import BODY_BYTES, answer_behind, is_event_stream
@@ -14,6 +15,7 @@ from ctfy_rx.connection.bodies import body_of
 from ctfy_rx.connection.clients import Lifeline
 from ctfy_rx.connection.driver import Driver
 from ctfy_rx.delivery.slow_subscriber import refused_exit
+from ctfy_rx.reconnect import to_the_end
 
 __all__ = ["ThreadDriver"]
 
@@ -26,6 +28,7 @@ class ThreadDriver(Driver):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._lifeline = Lifeline()
+        self._may_move = False
 
     def start(self) -> None:
         """Begin."""
@@ -46,15 +49,23 @@ class ThreadDriver(Driver):
         end: Exception | None = None
         try:
             with closing(self._chunks()) as chunks:
-                for chunk in chunks:
-                    if self._disposed or self._ended:
-                        break
-                    self.deliver(chunk)
+                step = partial(self._step, chunks)
+                if step():  # it is open
+                    take_steps = self._session.take_steps if self._may_move else to_the_end
+                    take_steps(step)
         except Exception as error:  # of the connection, or raised by a subscriber
             end = error
         except BaseException as error:  # as of sys.exit(), which ends a thread in silence
             end = refused_exit(error, "reader")
         self.finish(end)
+
+    def _step(self, chunks: Iterator[bytes]) -> bool:
+        """Deliver what comes next; whether there may be more."""
+        chunk = next(chunks, None)
+        if chunk is None or self._disposed or self._ended:
+            return False
+        self.deliver(chunk)
+        return True
 
     def _chunks(self) -> Generator[bytes, None, None]:
         failure: Exception | None = None
@@ -64,6 +75,8 @@ class ThreadDriver(Driver):
                 self._session.before_open(self._attempt)
                 response = self._open()
                 self.opened(response)
+                # Who knows on which thread others than httpcore may be read, as an app beneath a transport?
+                self._may_move = "network_stream" in response.extensions
                 yield from body_of(response, self._attempt.request.idle_timeout)
         except Exception as error:
             failure = self.failure(error)

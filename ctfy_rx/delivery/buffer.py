@@ -147,10 +147,13 @@ class Buffer(Generic[T]):
 
     def take_several(self, at_most: int) -> list[T]:
         """Gives the oldest items, `at_most` of them; none where there are none."""
-        take, taken = self.take, list[T]()
-        with suppress(IndexError):  # another has taken them just now
+        taken: list[T] = []
+        take = self.take
+        try:  # `suppress` takes as long as all else here does for one item
             for _ in range(min(at_most, len(self._items))):
-                taken.append(take())
+                taken.append(take())  # noqa: PERF401 - what is taken when one fails is kept
+        except IndexError:  # another has taken them just now
+            pass
         return taken
 
     def clear(self) -> None:

@@ -3,6 +3,7 @@ cannot wait is delivered live."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -18,7 +19,9 @@ from ctfy_rx.delivery.receipts import Progress, Receipts
 from ctfy_rx.errors import BufferOverflow, StreamClosed
 from ctfy_rx.event import Event
 from ctfy_rx.pipeline.backlog import Delivery
-from ctfy_rx.pipeline.workers import LoopWorkers, ThreadWorkers
+from ctfy_rx.pipeline.loop_workers import LoopWorkers
+from ctfy_rx.pipeline.thread_workers import ThreadWorkers
+from ctfy_rx.pipeline.workers import Workers
 from ctfy_rx.platform.doorbell import Doorbell, LogOption
 from ctfy_rx.platform.questions import Identity
 from ctfy_rx.platform.since import Place
@@ -65,7 +68,7 @@ class Stage:
         self._observer = observer
         self._tell_feed = tell
         self._counters = counters
-        self._workers: ThreadWorkers | LoopWorkers | None = None
+        self._workers: Workers | None = None
         self._drive = owner.drive
         self._reopens = options.reopens
         self._disposed = False
@@ -160,13 +163,19 @@ class Stage:
 
     def _before_open(self, client: Any) -> Any:
         if self._workers is None:
-            loop = running_loop()
-            parts = (self._source, self._session, self._doorbell, self._delivery, self._when_named)
-            self._workers = ThreadWorkers(*parts) if loop is None else LoopWorkers(*parts, loop=loop)
+            self._workers = self._workers_of(running_loop())
         if self._disposed:  # just now: who disposed has perhaps not seen the workers
             self._workers.stop()
             raise StreamClosed("disposed before the connection was opened")
         return self._workers.before_open(client)
+
+    def _workers_of(self, loop: asyncio.AbstractEventLoop | None) -> Workers:
+        parts = (self._source, self._doorbell, self._delivery, self._when_named)
+        if loop is not None:
+            return LoopWorkers(*parts, loop=loop)
+        workers = ThreadWorkers(*parts)
+        self._session.take_steps = workers.take_steps
+        return workers
 
     def _reopen(self) -> None:
         if self._reopens:

@@ -166,6 +166,11 @@ class Doorbell:
         """Whether the server has said who we are, as only a platform does."""
         return self._identity is not None
 
+    @property
+    def has_read_log(self) -> bool:
+        """Whether what the log holds may come, as from the first time on that it was there."""
+        return self.start is not None
+
     # While a connection is open; on the thread that reads it
 
     def live(self, events: list[Event[Payload]]) -> list[Event[Payload]]:

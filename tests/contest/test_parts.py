@@ -15,7 +15,7 @@ from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.contest.merge_alongside import merge_alongside
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import ConnectionFailed, StreamClosed
-from ctfy_rx.pipeline import workers
+from ctfy_rx.pipeline.workers import Workers
 from ctfy_rx.testing import solve, stream_of, wrong
 from ctfy_rx.threads.turns import Turns
 
@@ -103,7 +103,7 @@ def test_opened_fails_as_the_stream_does():
 
 def test_a_platform_that_does_not_tell_names_holds_up_no_event(p: Platform, monkeypatch: pytest.MonkeyPatch):
     silent: Subject[Any] = Subject()
-    monkeypatch.setattr(workers, "_NAMED", 0.01)
+    monkeypatch.setattr(Workers, "names_within", 0.01)
     with ctfy_rx.events(p.url, token=p.admin_token) as stream:
         monkeypatch.setattr(stream._pipeline, "ask", lambda *_, **__: silent)
         seen: list[Any] = []

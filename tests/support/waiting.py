@@ -57,6 +57,10 @@ class Background:
         except BaseException as error:  # noqa: BLE001 - `join` raises it
             self._error = error
 
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
     def join(self) -> Any:
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "it did not end in time"
