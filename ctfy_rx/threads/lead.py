@@ -29,9 +29,7 @@ class Lead:
     one is busy, and sleeps while it is not.
     """
 
-    def __init__(
-        self, leader: Alarm, follower: Alarm | None = None, *, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, leader: Alarm, follower: Alarm | None = None, *, patience: float = PATIENCE) -> None:
         self._leader = leader
         self._follower = follower or Alarm()
         self._patience = patience
