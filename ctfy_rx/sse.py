@@ -14,6 +14,7 @@ first makes 2 million a second, the second 0.5.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -69,6 +70,10 @@ class FrameDecoder:
         self.last_event_id = last_event_id
         self.retry: int | None = None
         """The reconnection time that the server asked for, in milliseconds."""
+        self.wanted: Mapping[str, object] | None = None
+        """The names of the frames that are given: those for which it has something true. None: all are."""
+        self.skipped = 0
+        """How many frames were not wanted."""
         self._at_start = True
         self._after_cr = False
         self._failed = False
@@ -153,20 +158,27 @@ class FrameDecoder:
         elif self._has_ids:
             self._by_block_with_id(text, frames)
         else:
+            wanted = self.wanted
             for event, data, other in _BLOCK.findall(text):
                 if other:
                     self._by_line(other.encode(), frames)
-                else:
+                elif wanted is None or wanted[event or "message"]:
                     frames.append(Frame(event or "message", data, self.last_event_id))
+                else:
+                    self.skipped += 1
 
     def _by_block_with_id(self, text: str, frames: list[Frame]) -> None:
+        wanted = self.wanted
         for first, event, second, data, third, other in _BLOCK_WITH_ID.findall(text):
             if other:
                 self._by_line(other.encode(), frames)
                 continue
             if id_ := third or second or first:
                 self._id = self.last_event_id = id_
-            frames.append(Frame(event or "message", data, self.last_event_id))
+            if wanted is None or wanted[event or "message"]:
+                frames.append(Frame(event or "message", data, self.last_event_id))
+            else:
+                self.skipped += 1
 
     def _by_line(self, lines: bytes, frames: list[Frame]) -> None:
         for line in lines.split(b"\n")[:-1]:
@@ -206,7 +218,11 @@ class FrameDecoder:
         # to the empty string and return."
         self.last_event_id = self._id
         if self._data:
-            frames.append(Frame(self._event or "message", "\n".join(self._data), self._id))
+            event = self._event or "message"
+            if self.wanted is None or self.wanted[event]:
+                frames.append(Frame(event, "\n".join(self._data), self._id))
+            else:
+                self.skipped += 1
         self._event = ""
         self._data.clear()
         self._data_bytes = 0

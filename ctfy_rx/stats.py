@@ -45,7 +45,6 @@ class Counters:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.events = 0
-        self.unwanted = 0  # delivered to all who wanted them: nobody
         self._drops = 0
         self.log_reads = 0
         self.lag = 0.0
@@ -57,11 +56,13 @@ class Counters:
         self._session = Session()
         self._frames = 0
         self._bytes = 0
+        self._skipped = 0  # delivered to all who wanted them: nobody
 
     def follow(self, session: Session) -> None:
         """Count what `session` receives from now on."""
         self._frames += self._session.frames
         self._bytes += self._session.bytes
+        self._skipped += self._session.skipped
         self._session = session
 
     def count_drop(self) -> None:
@@ -90,7 +91,7 @@ class Counters:
         return Stats(
             frames=self._frames + self._session.frames,
             bytes=self._bytes + self._session.bytes,
-            events=self.events + self.unwanted,
+            events=self.events + self._skipped + self._session.skipped,
             connections=self._connections,
             reconnects=self._reconnects,
             drops=self._drops,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -651,6 +652,37 @@ def assert_as_the_standard_says(result: Outcome, stream: bytes, *, last_event_id
     expected = interpretation(stream, last_event_id=last_event_id)
     assert [(frame.event, frame.data, frame.id) for frame in result.frames] == expected.frames
     assert (result.last_event_id, result.retry) == (expected.last_event_id, expected.retry)
+
+
+# --- Frames that nobody wants
+
+
+def skipping(chunks: list[bytes], wanted: dict[str, object]) -> tuple[Outcome, int]:
+    """What comes of `chunks` where these names are wanted, and how many frames were skipped."""
+    decoder = FrameDecoder()
+    decoder.wanted = defaultdict(lambda: None, wanted)
+    frames = [frame for chunk in chunks for frame in decoder.feed(chunk)]
+    return Outcome(frames, decoder.last_event_id, decoder.retry, too_large=False), decoder.skipped
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_frames_that_nobody_wants_are_skipped_and_counted_and_their_ids_stay(name):
+    stream = SAMPLES[name]
+    whole = outcome([stream])
+    for wanted in ({}, {"message": 1}, {"flag_wrong": (print,), "a": True}, {"x": 1, "message": ()}):
+        frames = [frame for frame in whole.frames if wanted.get(frame.event)]
+        expected = replace(whole, frames=frames), len(whole.frames) - len(frames)
+        for chunks in ([stream], bytewise(stream), [stream[:40], stream[40:]]):
+            assert skipping(chunks, wanted) == expected
+
+
+def test_whoever_is_wanted_may_change_between_two_chunks():
+    decoder = FrameDecoder()
+    decoder.wanted = {"a": False, "b": True}
+    assert decoder.feed(b"event: a\ndata: 1\n\nevent: b\ndata: 2\n\nevent: a\n") == [Frame("b", "2")]
+    decoder.wanted = None
+    assert decoder.feed(b"data: 3\n\n") == [Frame("a", "3")]
+    assert decoder.skipped == 1
 
 
 # --- Any bytes at all

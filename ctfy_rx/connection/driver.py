@@ -128,17 +128,20 @@ class Driver:
         )
 
     def deliver(self, chunk: bytes) -> None:
-        """Give the observer the frames that `chunk` completes."""
-        session, on_next = self._session, self._observer.on_next
+        """Give the observer the frames that `chunk` completes, those that are wanted."""
+        session, decoder, on_next = self._session, self._decoder, self._observer.on_next
         session.bytes += len(chunk)
+        decoder.wanted, before = session.wanted(), decoder.skipped
         try:
-            frames = self._decoder.feed(chunk)
+            frames = decoder.feed(chunk)
         except FrameTooLarge as error:
             if error.frames:
                 on_next(error.frames)
             raise
-        session.frames += len(frames)
-        if frames:
+        skipped = decoder.skipped - before
+        session.frames += len(frames) + skipped
+        session.skipped += skipped
+        if frames or skipped:  # one that brings nothing else is a fruitful connection, too
             on_next(frames)
 
     def finish(self, error: Exception | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from threading import RLock
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -71,9 +71,10 @@ class Hub(Generic[T]):
         """Deliver to `observer` no more."""
         self._replace(lambda members: tuple(each for each in members if each.observer is not observer))
 
-    def wants(self, key: Hashable) -> bool:
-        """Whether anybody wants the items of `key`."""
-        return bool(self._routes[key])
+    @property
+    def wanted(self) -> Mapping[Any, object]:
+        """What has something true for the key of each item that a subscriber of now wants."""
+        return self._routes
 
     def on_next(self, item: T) -> None:
         """Give `item` to each subscriber; one that raises is reported, and hurts no other."""

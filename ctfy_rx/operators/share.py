@@ -8,7 +8,7 @@ Connecting, disposing and delivering happen outside that lock, so that a callbac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from reactivex import Observable, abc
@@ -17,7 +17,7 @@ from reactivex.scheduler import TimeoutScheduler
 
 from ctfy_rx.delivery.guarded import Guarded
 from ctfy_rx.delivery.hub import Hub, complete
-from ctfy_rx.delivery.interests import Wants, all_alike
+from ctfy_rx.delivery.interests import NOBODY, Wants, all_alike
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import End
 from ctfy_rx.errors import LoopClosed, StreamClosed
@@ -132,8 +132,13 @@ class Shared(Guarded[T]):
 
     def wants(self, key: Hashable) -> bool:
         """Whether anybody who is subscribed wants the items of `key`."""
+        return bool(self.wanted[key])
+
+    @property
+    def wanted(self) -> Mapping[Any, object]:
+        """What has something true for the key of each item that a subscriber of now wants."""
         opening = self._opening
-        return opening is not None and opening.hub.wants(key)
+        return NOBODY if opening is None else opening.hub.wanted
 
     def serve(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -181,9 +181,9 @@ class Pipeline(Overseer):
         """The events whose names it `wants`; None where each subscriber has a source of its own."""
         return self.events.choice(wants) if isinstance(self.events, Shared) else None
 
-    def wants(self, name: str) -> bool:
-        """Whether anybody wants events of that name."""
-        return bool(self.kept.maxlen) or self.events.wants(name)
+    def wanted(self) -> Mapping[str, object] | None:
+        """What has something true for each name that anybody wants; None where all are wanted."""
+        return self.events.wanted if isinstance(self.events, Shared) and not self.kept.maxlen else None
 
     def when_named(self, then: Callable[[], None]) -> None:
         """Call `then` once the names that somebody wants in the events are known."""

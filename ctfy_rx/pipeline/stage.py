@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -62,7 +62,7 @@ class Stage:
         owner: Owner,
     ) -> None:
         counters = owner.counters
-        self._wants = owner.wants
+        self._wants = owner.wanted
         self._when_named = owner.when_named
         self._source = source
         self._observer = observer
@@ -101,6 +101,7 @@ class Stage:
         self._session = session = self._source.session()
         session.before_open = self._before_open
         session.on_driven = self._drive.by
+        session.wanted = self._wanted
         self._counters.follow(session)
         return session
 
@@ -126,20 +127,14 @@ class Stage:
     def on_next(self, frames: list[Frame]) -> None:
         """What one read of the socket brought."""
         received = time.time()
-        if not self._doorbell.is_platform:  # one's log is read, and its cursor moves, though nobody listens
-            frames = self._wanted(frames)
         events: list[Event[Payload]] = [Event(each.event, each.data, each.id, received) for each in frames]
         self._delivery.put(self._doorbell.live(events))
 
-    def _wanted(self, frames: list[Frame]) -> list[Frame]:
-        """Those that somebody wants: to make an event and deliver it to nobody takes as long as to read its
-        frame."""
-        unwanted = {name for name in {frame.event for frame in frames} if not self._wants(name)}
-        if not unwanted:
-            return frames
-        wanted = [frame for frame in frames if frame.event not in unwanted]
-        self._counters.unwanted += len(frames) - len(wanted)
-        return wanted
+    def _wanted(self) -> Mapping[str, object] | None:
+        """Frames of other names need not be made: that, and to deliver them to nobody, takes as long as to
+        read them. A platform's have all to come: its log is read, and its cursor moves, though nobody
+        listens."""
+        return None if self._doorbell.is_platform else self._wants()
 
     def on_error(self, error: Exception) -> None:
         """The connections have failed for good."""
@@ -195,8 +190,8 @@ class Owner(Protocol):
         """What counts the drops of a buffer."""
         ...
 
-    def wants(self, name: str) -> bool:
-        """Whether anybody wants events of that name."""
+    def wanted(self) -> Mapping[str, object] | None:
+        """What has something true for each name that anybody wants; None where all are wanted."""
         ...
 
     def when_named(self, then: Callable[[], None]) -> None:

@@ -78,6 +78,17 @@ def test_of_what_nobody_wants_no_event_is_made_but_it_is_counted(p: Platform, ma
         assert names(heard) == made == ["alpha"] * 50
 
 
+def test_a_connection_that_brings_only_what_nobody_wants_is_a_fruitful_one(p: Platform):
+    """So the wait for the next one does not grow, and nothing is given up."""
+    with ctfy_rx.events(p.url, initial=0.01, maximum=60, factor=1000, max_attempts=2) as stream:
+        stream.of_event("alpha").subscribe()
+        for opened in (1, 2, 3, 4):
+            until(lambda opened=opened: p.opened == opened and p.connections)
+            tell(p, "beta")
+            until(lambda opened=opened: stream.stats.frames == opened)
+            p.drop_connections(clean=True)
+
+
 def test_who_waits_for_the_end_wants_no_events(p: Platform, made: list[str]):
     with ctfy_rx.events(p.url) as stream:
         stream.of_event("alpha").subscribe()
