@@ -6,6 +6,8 @@ import ast
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -158,6 +160,36 @@ def test_all_of_what_people_import_is_the_namespace(package):
     namespace = {name: getattr(module, name) for name in {*vars(module), *module.__all__}}
     public = {name for name, value in namespace.items() if name[0] != "_" and not inspect.ismodule(value)}
     assert set(module.__all__) - {"operators"} == public
+
+
+def test_what_the_package_loads_when_it_is_asked_for_is_what_type_checkers_are_told():
+    [told] = filter(is_for_type_checkers, TREES["ctfy_rx"].body[:-1])
+    imports = [node for node in told.body if isinstance(node, ast.ImportFrom) and node.module != "ctfy_rx"]
+    homes = {node.module: {alias.name for alias in node.names} for node in imports}
+    assert homes == {home: set(names.split()) for home, names in ctfy_rx._HOMES.items()}
+
+
+@pytest.mark.parametrize(
+    ("statement", "loads"),
+    [
+        ("import ctfy_rx", set()),
+        ("import ctfy_rx.pytest_plugin", set()),
+        ("from ctfy_rx import FrameDecoder", {"msgspec"}),
+        ("from ctfy_rx import CtfyRxError", set()),
+        ("from ctfy_rx import events", {"httpx", "msgspec", "reactivex"}),
+    ],
+)
+def test_only_what_is_used_is_loaded(statement: str, loads: set[str]):
+    heavy = {"httpx", "msgspec", "reactivex", "nats", "uvicorn", "IPython", "pandas"}
+    program = f"import sys; {statement}; print(*{heavy!r}.intersection(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == loads
+
+
+def test_a_name_that_the_package_does_not_have_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'ctfy_rx' has no attribute 'evnts'"):
+        _ = ctfy_rx.evnts
+    assert {*ctfy_rx.__all__, "__version__"} <= set(dir(ctfy_rx))
 
 
 def defined(module: str) -> tuple[set[str], set[str]]:
