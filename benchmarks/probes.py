@@ -280,10 +280,11 @@ def memory(url: str, count: str) -> dict[str, Any]:
     """MiB of an idle stream over the import, KiB of each direct subscriber, and MiB while `count` events
     pass."""
     import ctfy_rx
+    from ctfy_rx import events  # with all that it needs
 
     imported = _resident()
     opened = threading.Event()
-    with ctfy_rx.events(f"{url}/none") as stream:
+    with events(f"{url}/none") as stream:
         stream.status.subscribe(lambda status: isinstance(status, ctfy_rx.Open) and opened.set())
         stream.subscribe(lambda _: None)
         assert opened.wait(60)
