@@ -220,7 +220,8 @@ class Session:
     """What survives a reconnect: the last event id; and what connects a connection to the stream that it
     belongs to. `retry` is the reconnection time (seconds) that a connection asked for, None if none did;
     `resumes` whether its server said that it goes on after that id, None if it said nothing. `was_open` tells
-    whether any connection of it has opened.
+    whether any connection of it has opened, `is_read_by_httpx` whether the body of the last one is, and not
+    below it.
 
     `before_open` is called by each connection, with its `Attempt`, before its request is sent; under asyncio
     its result is awaited, if it can be, and what it raises is the failure of the connection. `on_accepted` is
@@ -240,6 +241,7 @@ class Session:
         self.retry: float | None = None
         self.resumes: bool | None = None
         self.was_open = False
+        self.is_read_by_httpx = False
         self.loop: AbstractEventLoop | None = None
         self.token: str | Unasked | None = UNASKED
         self.before_open: Callable[[Any], Any] = lambda _: None

@@ -23,10 +23,15 @@ from typing import Any, Self
 from ctfy_rx.connection.chunks import ChunkCutter
 from ctfy_rx.connection.either_httpx import Http11, as_its_own, http11_below, received_by
 
-__all__ = ["async_raw_body", "raw_body"]
+__all__ = ["async_raw_body", "is_read_below", "raw_body"]
 
 _READ_BYTES = 65_536
 _log = logging.getLogger("ctfy_rx")
+
+
+def is_read_below(response: Any) -> bool:
+    """Whether the body of `response`, which was not read yet, is read here, and not by httpx."""
+    return http11_below(response) is not None
 
 
 def raw_body(response: Any) -> Generator[bytes, None, None]:

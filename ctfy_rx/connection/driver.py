@@ -17,6 +17,7 @@ from reactivex import abc
 
 from ctfy_rx.connection.answers import refusal
 from ctfy_rx.connection.attempt import Attempt
+from ctfy_rx.connection.direct_body import is_read_below
 from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.redaction import redact_logs
 from ctfy_rx.connection.redirects import exchange, redirect_target
@@ -105,6 +106,7 @@ class Driver:
         said = response.headers.get("last-event-id")
         self._session.resumes = None if said is None else said == self._session.last_event_id
         self._session.was_open = True
+        self._session.is_read_by_httpx = not is_read_below(response)
         if not self._disposed:
             self._session.on_open()
 
@@ -146,6 +148,7 @@ class Driver:
 
     def finish(self, error: Exception | None) -> None:
         """End the observer, unless it is disposed."""
+        self._session.is_read_by_httpx = False
         self._session.last_event_id = self._decoder.last_event_id
         if self._decoder.retry is not None:
             self._session.retry = self._decoder.retry / 1000

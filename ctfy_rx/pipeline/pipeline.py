@@ -67,6 +67,7 @@ class Pipeline(Overseer):
         self.cursor: Callable[[], str | None] = lambda: self._progress.cursor
         self.header: Callable[[], Header] = lambda: Header.now(name)
         self.identity: Callable[[], Identity | None] = lambda: None
+        self.is_read_by_httpx: Callable[[], bool] = lambda: False
         self.names: Any = None  # what `ContestStreams.names` keeps here
         self.live = live  # its source is one that does not wait for anybody
         self.cold = cold  # each subscriber has a source of its own, which waits for it
@@ -91,7 +92,8 @@ class Pipeline(Overseer):
         )
 
     def __repr__(self) -> str:
-        return f"{self.name} ({self.status.current}, {self.subscribers.subscribed} subscribed)"
+        reader = ", read by httpx" if self.is_read_by_httpx() and not self.closed else ""
+        return f"{self.name} ({self.status.current}, {self.subscribers.subscribed} subscribed{reader})"
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:

@@ -96,6 +96,11 @@ class Stage:
         """Whose the token is, None where nobody has said so."""
         return self._doorbell.identity
 
+    @property
+    def is_read_by_httpx(self) -> bool:
+        """Whether the connection is read by httpx, and not below it."""
+        return self._session.is_read_by_httpx
+
     def session(self) -> Session:
         """The session of the source, with our hooks in it."""
         self._session = session = self._source.session()
@@ -185,6 +190,7 @@ class Owner(Protocol):
     receipts: Receipts | None
     cursor: Callable[[], str | None]
     identity: Callable[[], Identity | None]
+    is_read_by_httpx: Callable[[], bool]
 
     def drops(self) -> Drops:
         """What counts the drops of a buffer."""
@@ -215,6 +221,7 @@ def staged(
         stage = Stage(source, options, observer, tell, owner)
         owner.cursor = lambda: stage.cursor
         owner.identity = lambda: stage.identity
+        owner.is_read_by_httpx = lambda: stage.is_read_by_httpx
         frames = reconnecting(Resumable(stage), stage.tell)
         connections = frames.subscribe(stage.on_next, stage.on_error, stage.on_completed, scheduler=scheduler)
         return CompositeDisposable(connections, Disposable(stage.dispose))

@@ -14,6 +14,7 @@ import ctfy_rx
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.sse import Frame, FrameDecoder
 
+from ..connection.test_direct_body import Around, Passing
 from ..support.threads import readers, started
 from ..support.waiting import PATIENCE, until
 
@@ -128,6 +129,21 @@ def test_closing_a_stream_that_its_callbacks_thread_reads_ends_both_threads(p: P
         send_ticks(p, heard, 2)
         assert readers()
     until(lambda: not started())
+
+
+@pytest.mark.direct_reads
+def test_the_repr_of_a_stream_says_where_httpx_reads_it_which_takes_longer(p: Platform):
+    with (
+        ctfy_rx.events(p.url) as ours,
+        ctfy_rx.events(p.url, transport=Around(asynchronous=False, body=Passing)) as httpxs,
+    ):
+        for stream in (ours, httpxs):
+            stream.subscribe()
+            until(lambda stream=stream: isinstance(stream.status.current, ctfy_rx.Open))
+        assert repr(ours).endswith("(connected; nobody: signals only, 1 subscribed)>")
+        assert repr(httpxs).endswith("(connected; nobody: signals only, 1 subscribed, read by httpx)>")
+        httpxs.close()
+        assert repr(httpxs).endswith("(closed, 0 subscribed)>")
 
 
 _request: contextvars.ContextVar[str] = contextvars.ContextVar("request")
