@@ -170,12 +170,17 @@ if not typing.TYPE_CHECKING:  # checkers have the imports above, and would take 
     def __getattr__(name: str) -> typing.Any:
         # PEP 562: what is used is loaded, when it is. Whoever has installed the package for its decoder, its
         # pytest fixture or its command line does not wait for all the rest.
-        if name == "operators":
-            return importlib.import_module("ctfy_rx.operators")
-        if name not in _HOME_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(importlib.import_module(_HOME_OF[name]), name)
-        return value
+        if name in _HOME_OF:
+            value = globals()[name] = getattr(importlib.import_module(_HOME_OF[name]), name)
+            return value
+        module = f"{__name__}.{name}"
+        if not name.startswith("_"):
+            try:
+                return importlib.import_module(module)
+            except ModuleNotFoundError as error:
+                if error.name != module:
+                    raise
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

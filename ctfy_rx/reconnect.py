@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import SystemRandom
 from typing import Any
 
@@ -231,8 +231,8 @@ class Session:
     `take_steps` called with a function that reads once and delivers that, to be called until it returns
     False; by any thread, but by one at a time. `token` is what was asked for in this attempt.
     `bytes`, without content coding, and `frames` count what was received, `skipped` the frames that nobody
-    wanted: `wanted`, asked before each read is decoded, returns what has something true for each name that
-    somebody wants, None where all are wanted. `loop` drives the connections, unless threads do; each says so
+    wanted: `wants`, asked before each read is decoded, returns what tells of a name whether somebody does;
+    None where all are wanted. `loop` drives the connections, unless threads do; each says so
     by `driven_by`, and `on_driven` hears it.
     """
 
@@ -250,7 +250,7 @@ class Session:
         self.on_driven: Callable[[AbstractEventLoop | None], None] = lambda _: None
         self.end: Callable[[], None] = lambda: None
         self.take_steps: Callable[[Callable[[], bool]], None] = to_the_end
-        self.wanted: Callable[[], Mapping[str, object] | None] = lambda: None
+        self.wants: Callable[[], Callable[[str], object] | None] = lambda: None
         self.bytes = 0
         self.frames = 0
         self.skipped = 0

@@ -14,7 +14,7 @@ first makes 2 million a second, the second 0.5.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -70,10 +70,10 @@ class FrameDecoder:
         self.last_event_id = last_event_id
         self.retry: int | None = None
         """The reconnection time that the server asked for, in milliseconds."""
-        self.wanted: Mapping[str, object] | None = None
-        """The names of the frames that are given: those for which it has something true. None: all are."""
+        self.wants: Callable[[str], object] | None = None
+        """Given the name of a frame, whether that is given; None: all are."""
         self.skipped = 0
-        """How many frames were not wanted."""
+        """How many frames were not."""
         self._at_start = True
         self._after_cr = False
         self._failed = False
@@ -158,24 +158,24 @@ class FrameDecoder:
         elif self._has_ids:
             self._by_block_with_id(text, frames)
         else:
-            wanted = self.wanted
+            wants = self.wants
             for event, data, other in _BLOCK.findall(text):
                 if other:
                     self._by_line(other.encode(), frames)
-                elif wanted is None or wanted[event or "message"]:
+                elif wants is None or wants(event or "message"):
                     frames.append(Frame(event or "message", data, self.last_event_id))
                 else:
                     self.skipped += 1
 
     def _by_block_with_id(self, text: str, frames: list[Frame]) -> None:
-        wanted = self.wanted
+        wants = self.wants
         for first, event, second, data, third, other in _BLOCK_WITH_ID.findall(text):
             if other:
                 self._by_line(other.encode(), frames)
                 continue
             if id_ := third or second or first:
                 self._id = self.last_event_id = id_
-            if wanted is None or wanted[event or "message"]:
+            if wants is None or wants(event or "message"):
                 frames.append(Frame(event or "message", data, self.last_event_id))
             else:
                 self.skipped += 1
@@ -219,7 +219,7 @@ class FrameDecoder:
         self.last_event_id = self._id
         if self._data:
             event = self._event or "message"
-            if self.wanted is None or self.wanted[event]:
+            if self.wants is None or self.wants(event):
                 frames.append(Frame(event, "\n".join(self._data), self._id))
             else:
                 self.skipped += 1

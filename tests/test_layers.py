@@ -186,9 +186,16 @@ def test_only_what_is_used_is_loaded(statement: str, loads: set[str]):
     assert set(done.stdout.split()) == loads
 
 
+def test_the_modules_of_the_package_are_its_attributes_too():
+    program = "import ctfy_rx; print(ctfy_rx.errors.__name__, ctfy_rx.catalogue.Payload.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["ctfy_rx.errors", "Payload"]
+
+
 def test_a_name_that_the_package_does_not_have_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="module 'ctfy_rx' has no attribute 'evnts'"):
-        _ = ctfy_rx.evnts
+    for name in ("evnts", "_errors"):
+        with pytest.raises(AttributeError, match=f"module 'ctfy_rx' has no attribute '{name}'"):
+            getattr(ctfy_rx, name)
     assert {*ctfy_rx.__all__, "__version__"} <= set(dir(ctfy_rx))
 
 

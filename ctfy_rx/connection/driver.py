@@ -131,20 +131,21 @@ class Driver:
 
     def deliver(self, chunk: bytes) -> None:
         """Give the observer the frames that `chunk` completes, those that are wanted."""
-        session, decoder, on_next = self._session, self._decoder, self._observer.on_next
+        session, decoder = self._session, self._decoder
         session.bytes += len(chunk)
-        decoder.wanted, before = session.wanted(), decoder.skipped
+        decoder.wants, skipped = session.wants(), decoder.skipped
+        frames: list[Frame] = []
         try:
             frames = decoder.feed(chunk)
         except FrameTooLarge as error:
-            if error.frames:
-                on_next(error.frames)
+            frames = error.frames
             raise
-        skipped = decoder.skipped - before
-        session.frames += len(frames) + skipped
-        session.skipped += skipped
-        if frames or skipped:  # one that brings nothing else is a fruitful connection, too
-            on_next(frames)
+        finally:
+            skipped = decoder.skipped - skipped
+            session.frames += len(frames) + skipped
+            session.skipped += skipped
+            if frames or skipped:  # one that brings nothing else is a fruitful connection, too
+                self._observer.on_next(frames)
 
     def finish(self, error: Exception | None) -> None:
         """End the observer, unless it is disposed."""

@@ -13,6 +13,7 @@ from typing import Any
 from ctfy_rx.connection.answers import BODY_BYTES, answer_behind, is_event_stream
 from ctfy_rx.connection.bodies import body_of
 from ctfy_rx.connection.clients import Lifeline
+from ctfy_rx.connection.direct_body import is_read_below
 from ctfy_rx.connection.driver import Driver
 from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.reconnect import to_the_end
@@ -75,8 +76,7 @@ class ThreadDriver(Driver):
                 self._session.before_open(self._attempt)
                 response = self._open()
                 self.opened(response)
-                # Who knows on which thread others than httpcore may be read, as an app beneath a transport?
-                self._may_move = "network_stream" in response.extensions
+                self._may_move = is_read_below(response)  # who knows on which thread others may be read?
                 yield from body_of(response, self._attempt.request.idle_timeout)
         except Exception as error:
             failure = self.failure(error)

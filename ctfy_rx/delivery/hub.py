@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from threading import RLock
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -72,9 +72,9 @@ class Hub(Generic[T]):
         self._replace(lambda members: tuple(each for each in members if each.observer is not observer))
 
     @property
-    def wanted(self) -> Mapping[Any, object]:
-        """What has something true for the key of each item that a subscriber of now wants."""
-        return self._routes
+    def wanted(self) -> Callable[[Any], object]:
+        """What tells of a key whether a subscriber of now wants its items."""
+        return self._routes.__getitem__
 
     def on_next(self, item: T) -> None:
         """Give `item` to each subscriber; one that raises is reported, and hurts no other."""

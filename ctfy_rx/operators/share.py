@@ -8,7 +8,7 @@ Connecting, disposing and delivering happen outside that lock, so that a callbac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Generic, TypeVar
 
 from reactivex import Observable, abc
@@ -132,13 +132,13 @@ class Shared(Guarded[T]):
 
     def wants(self, key: Hashable) -> bool:
         """Whether anybody who is subscribed wants the items of `key`."""
-        return bool(self.wanted[key])
+        return bool(self.wanted(key))
 
     @property
-    def wanted(self) -> Mapping[Any, object]:
-        """What has something true for the key of each item that a subscriber of now wants."""
+    def wanted(self) -> Callable[[Any], object]:
+        """What tells of a key whether a subscriber of now wants its items."""
         opening = self._opening
-        return NOBODY if opening is None else opening.hub.wanted
+        return NOBODY.__getitem__ if opening is None else opening.hub.wanted
 
     def serve(
         self,

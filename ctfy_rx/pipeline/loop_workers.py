@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,8 @@ from ctfy_rx.platform.effects import Ask, Effect, Effects, Give, Wait
 from ctfy_rx.threads.loops import LoopTask, on_loop
 
 __all__ = ["LoopWorkers"]
+
+_TURN = 0.005  # seconds for which events that have come are delivered, before others have a turn
 
 
 class LoopWorkers(Workers):
@@ -80,19 +83,29 @@ class LoopWorkers(Workers):
     def _deliver_now(self) -> None:
         if self._delivers or self._loop.is_closed():
             return
+        self._delivers = True
         try:
-            self._deliver()
-        except BaseException as error:  # meant for the program, and not for the task that reads
+            # What callbacks set in their context is not to be found in that of the task that reads.
+            self._delivers = copy_context().run(self._drain)
+        except BaseException as error:  # not for the task that reads
             self._loop.call_soon(partial(_raise, error))
+        if self._delivers:
+            self._loop.call_soon(self._deliver)
 
     def _deliver(self) -> None:
-        self._delivers = waits = True  # also after an interrupt, for a loop that then goes on
         try:
-            waits = self._delivery.drain()
-        finally:
-            self._delivers = waits
-            if waits and not self._loop.is_closed():
+            self._delivers = self._drain()
+        finally:  # also after an interrupt, for a loop that then goes on
+            if self._delivers and not self._loop.is_closed():
                 self._loop.call_soon(self._deliver)
+
+    def _drain(self) -> bool:
+        """Deliver what waits, as long as others may wait; whether there may be more."""
+        until = self._loop.time() + _TURN
+        while self._delivery.drain():
+            if self._loop.time() > until:
+                return True
+        return False
 
     async def _read(self) -> None:
         effects = self._doorbell.read()

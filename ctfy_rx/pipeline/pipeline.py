@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -183,8 +183,8 @@ class Pipeline(Overseer):
         """The events whose names it `wants`; None where each subscriber has a source of its own."""
         return self.events.choice(wants) if isinstance(self.events, Shared) else None
 
-    def wanted(self) -> Mapping[str, object] | None:
-        """What has something true for each name that anybody wants; None where all are wanted."""
+    def wanted(self) -> Callable[[str], object] | None:
+        """What tells of a name whether anybody wants its events; None where all are wanted."""
         return self.events.wanted if isinstance(self.events, Shared) and not self.kept.maxlen else None
 
     def when_named(self, then: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -62,7 +62,7 @@ class Stage:
         owner: Owner,
     ) -> None:
         counters = owner.counters
-        self._wants = owner.wanted
+        self._wanted = owner.wanted
         self._when_named = owner.when_named
         self._source = source
         self._observer = observer
@@ -106,7 +106,7 @@ class Stage:
         self._session = session = self._source.session()
         session.before_open = self._before_open
         session.on_driven = self._drive.by
-        session.wanted = self._wanted
+        session.wants = self._wanted_frames
         self._counters.follow(session)
         return session
 
@@ -135,11 +135,11 @@ class Stage:
         events: list[Event[Payload]] = [Event(each.event, each.data, each.id, received) for each in frames]
         self._delivery.put(self._doorbell.live(events))
 
-    def _wanted(self) -> Mapping[str, object] | None:
+    def _wanted_frames(self) -> Callable[[str], object] | None:
         """Frames of other names need not be made: that, and to deliver them to nobody, takes as long as to
         read them. A platform's have all to come: its log is read, and its cursor moves, though nobody
         listens."""
-        return None if self._doorbell.is_platform else self._wants()
+        return None if self._doorbell.is_platform else self._wanted()
 
     def on_error(self, error: Exception) -> None:
         """The connections have failed for good."""
@@ -196,8 +196,8 @@ class Owner(Protocol):
         """What counts the drops of a buffer."""
         ...
 
-    def wanted(self) -> Mapping[str, object] | None:
-        """What has something true for each name that anybody wants; None where all are wanted."""
+    def wanted(self) -> Callable[[str], object] | None:
+        """What tells of a name whether anybody wants its events; None where all are wanted."""
         ...
 
     def when_named(self, then: Callable[[], None]) -> None:
@@ -230,8 +230,8 @@ def staged(
 
 
 class Resumable(Observable[list[Frame]]):
-    """The connections of a stage, for `retry_with_backoff`. Frames go from the reader to the subscribers'
-    thread in batches, one read of the socket each, which is three times as fast as one by one."""
+    """The connections of a stage, for `retry_with_backoff`. Frames come in batches, one read of the socket
+    each, which is three times as fast as one by one."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__()

@@ -14,19 +14,27 @@ from threading import Lock
 
 from ctfy_rx.threads.waiting import Alarm
 
-__all__ = ["Lead", "Step"]
+__all__ = ["PATIENCE", "Lead", "Step"]
 
 Step = Callable[[], bool]
 """Does some of a work; whether there is more."""
 
-PATIENCE = 0.05
-"""Seconds for which the leader may be held up before the follower goes on, and as much again at most."""
+PATIENCE = 0.02
+"""Seconds between two looks of the follower at the leader."""
+
+_FEW_MOVES = 5
+"""Of a leader that is held up again and again, between two looks; each absence is two moves."""
+
+_LONG_AGO = -2 * _FEW_MOVES
 
 
 class Lead:
     """Which of two threads takes the next step. The leader waits with the alarm `leader` while the other one
-    is at a step, and the follower with `follower`: it looks at the leader every `patience` seconds while that
-    one is busy, and sleeps while it is not.
+    is at it, and the follower with `follower`.
+
+    The follower looks at the leader every `patience` seconds while that one is busy, and sleeps while it is
+    not. When it finds it away at two looks, and hardly moved between them, it takes all steps until the leader
+    has nothing else to do. Neither alarm ends a step.
     """
 
     def __init__(self, leader: Alarm, follower: Alarm | None = None, *, patience: float = PATIENCE) -> None:
@@ -34,7 +42,8 @@ class Lead:
         self._follower = follower or Alarm()
         self._patience = patience
         self._work: _Work | None = None
-        self._turns = 0  # odd while the leader is at something else than a step
+        self._moves = 0  # of the leader, away and back: odd while it is away
+        self._follower_leads = False
         self._follower_sleeps = False
         self._stopped = False
 
@@ -43,7 +52,7 @@ class Lead:
     def step(self) -> bool:
         """Take a step, if there is work and the follower is not at it; whether one was taken."""
         work = self._work
-        if work is None or not work.step():
+        if work is None or self._follower_leads or not work.step():
             return False
         if work.is_over:
             self._follower.set()
@@ -51,14 +60,14 @@ class Lead:
 
     def leave(self) -> None:
         """The leader is at something else now, until it is `back`."""
-        self._turns += 1
+        self._moves += 1
         if self._follower_sleeps:
             self._follower_sleeps = False
             self._follower.set()
 
     def back(self) -> None:
         """The leader may take steps again."""
-        self._turns += 1
+        self._moves += 1
 
     # On the follower's
 
@@ -67,7 +76,7 @@ class Lead:
         middle of one when this returns."""
         work = self._work = _Work(step)
         self._leader.set()
-        self._go_on_when_needed(work)
+        self._watch(work)
         self._work = None
         work.finish()
 
@@ -76,21 +85,30 @@ class Lead:
         self._stopped = True
         self._follower.set()
 
-    def _go_on_when_needed(self, work: _Work) -> None:
-        seen = -1
+    def _watch(self, work: _Work) -> None:
+        before = _LONG_AGO
         while not (work.is_over or self._stopped):
-            if self._turns != seen:  # the leader has moved since the last look
-                seen = self._turns
-                self._follower.wait(self._patience)
-            elif seen % 2:  # it is where it was
-                work.step()
-                self._leader.set()
+            moves = self._moves
+            if moves % 2 and before % 2 and moves - before < _FEW_MOVES:
+                self._take_over(work)
+                before = _LONG_AGO
+            elif moves == before:
+                self._sleep(moves)
+                before = _LONG_AGO
             else:
-                self._sleep(seen)
+                before = moves
+                self._follower.wait(self._patience)
 
-    def _sleep(self, seen: int) -> None:
+    def _take_over(self, work: _Work) -> None:
+        self._follower_leads = True
+        while work.step() and self._moves % 2 and not (work.is_over or self._stopped):
+            self._leader.set()
+        self._follower_leads = False
+        self._leader.set()  # it may have seen us lead
+
+    def _sleep(self, moves: int) -> None:
         self._follower_sleeps = True
-        if self._turns == seen:  # else it has left just now, and perhaps did not see us asleep
+        if self._moves == moves:  # else it has left just now, and perhaps did not see us asleep
             self._follower.wait()
         self._follower_sleeps = False
 

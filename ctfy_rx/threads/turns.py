@@ -36,7 +36,10 @@ class InTurn(Generic[T]):
             waiting.append(item)
         else:  # nobody is at it, as mostly: to put it in and take it out would take a third longer
             try:
-                self._act(item)
+                if waiting:  # put back just now
+                    waiting.append(item)
+                else:
+                    self._act(item)
             finally:
                 taken.release()
         if waiting:

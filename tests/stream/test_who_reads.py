@@ -13,6 +13,7 @@ import pytest
 import ctfy_rx
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.sse import Frame, FrameDecoder
+from ctfy_rx.threads.lead import PATIENCE as PATIENCE_OF_THE_FOLLOWER
 
 from ..connection.test_direct_body import Around, Passing
 from ..support.threads import readers, started
@@ -146,6 +147,30 @@ def test_the_repr_of_a_stream_says_where_httpx_reads_it_which_takes_longer(p: Pl
         assert repr(httpxs).endswith("(closed, 0 subscribed)>")
 
 
+def test_callbacks_that_take_long_again_and_again_hold_up_no_large_frames(p: Platform):
+    """Each of which fills a read of the socket."""
+    permits, heard = threading.Semaphore(0), list[Any]()
+
+    def on_next(event: Any) -> None:
+        assert permits.acquire(timeout=PATIENCE)
+        heard.append(event)
+
+    with ctfy_rx.events(p.url) as stream:
+        stream.of_event("tick").subscribe(on_next)
+        until(lambda: p.connections)
+        p.send_bytes(b"event: tick\ndata: %b\n\n" % (b"x" * 60_000) * 300)
+
+        def all_are_read_while_one_a_look_is_heard() -> bool:
+            permits.release()
+            threading.Event().wait(PATIENCE_OF_THE_FOLLOWER)
+            return stream.stats.frames == 300
+
+        until(all_are_read_while_one_a_look_is_heard)
+        assert len(heard) < 300
+        stream.close()
+        permits.release(300)
+
+
 _request: contextvars.ContextVar[str] = contextvars.ContextVar("request")
 
 
@@ -161,6 +186,33 @@ class Body:
             self._threads.add(threading.get_ident())
             yield TICK
         _request.reset(token)  # raises in another context
+
+
+class Traced(httpx.SyncByteStream):
+    """The body of another, read as one that notes the request in its context."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        token = _request.set("this one")
+        yield from self._inner
+        _request.reset(token)  # raises in another context
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_a_body_that_somebody_has_wrapped_is_read_on_one_thread(p: Platform, read_by: list[str]):
+    heard, completed = Heard(), threading.Event()
+    transport = Around(asynchronous=False, body=Traced)
+    with ctfy_rx.events(p.url, transport=transport, auto_reconnect=False) as stream:
+        stream.of_event("tick").subscribe(heard, on_completed=completed.set)
+        until(lambda: p.connections)
+        send_ticks(p, heard, 10)
+        p.drop_connections(clean=True)
+        assert completed.wait(PATIENCE)
+    assert set(read_by) == {"ctfy_rx reader"}
 
 
 def test_what_is_no_connection_is_read_on_one_thread():

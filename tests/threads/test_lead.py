@@ -108,6 +108,71 @@ def test_the_follower_goes_on_while_the_leader_is_held_up_and_gives_the_lead_bac
         assert set(steps.takers[500:]) == {leader.thread.ident}
 
 
+class Looks(Alarm):
+    """The follower's alarm, whose waits end when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.over = threading.Semaphore(0), threading.Semaphore(0)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        assert seconds is not None, "it sleeps"
+        self.begun.release()
+        assert self.over.acquire(timeout=PATIENCE)
+        return False
+
+    def one(self) -> None:
+        """Have the follower look once more."""
+        self.over.release()
+        assert self.begun.acquire(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(("absences", "slow"), [(0, True), (1, True), (2, True), (10, False)])
+def test_a_leader_that_is_away_at_each_look_and_hardly_reads_between_is_held_up_too(
+    absences: int, slow: bool
+):
+    looks, steps = Looks(), Steps(100)
+    lead = Lead(Alarm(), looks)
+    following = Background(lambda: lead.follow(steps))
+    assert looks.begun.acquire(timeout=PATIENCE)
+    lead.leave()
+    looks.one()
+    for _ in range(absences):
+        lead.back()
+        lead.leave()
+    if slow:
+        looks.over.release()
+        following.join()
+        assert len(steps.takers) == 100
+    else:
+        looks.one()
+        assert not steps.takers
+        lead.stop()
+        looks.over.release()
+        following.join()
+
+
+def test_while_the_follower_reads_the_leader_does_not_take_steps_from_it():
+    looks, inside, out = Looks(), threading.Event(), threading.Event()
+    lead = Lead(Alarm(), looks)
+
+    def step() -> bool:
+        inside.set()
+        assert out.wait(PATIENCE)
+        return False
+
+    following = Background(lambda: lead.follow(step))
+    assert looks.begun.acquire(timeout=PATIENCE)
+    lead.leave()
+    looks.one()
+    looks.over.release()
+    assert inside.wait(PATIENCE)
+    lead.back()
+    assert not lead.step()
+    out.set()
+    following.join()
+
+
 def test_the_follower_does_it_all_where_the_leader_never_comes_back():
     with leading(patience=IMPATIENT) as leader:
         leader.end()
