@@ -33,8 +33,8 @@ class Lead:
     is at it, and the follower with `follower`.
 
     The follower looks at the leader every `patience` seconds while that one is busy, and sleeps while it is
-    not. When it finds it away at two looks, and hardly moved between them, it takes all steps until the leader
-    has nothing else to do. Neither alarm ends a step.
+    not. When it finds it away at two looks, and hardly moved between them, it takes all steps until the
+    leader has nothing else to do. Neither alarm ends a step.
     """
 
     def __init__(self, leader: Alarm, follower: Alarm | None = None, *, patience: float = PATIENCE) -> None:
