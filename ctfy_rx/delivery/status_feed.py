@@ -29,9 +29,9 @@ class StatusFeed(Guarded[Status]):
         idle--connecting--open------waiting--connecting--open---closed|
                    ^open------waiting--connecting--open---closed|
 
-    `News` (`Gap`, `Dropped`, `Late`, `Lagging`, `SubscriberFailed`) are no states: who comes later is not
-    told them again. ``stream.close()`` runs the subscribers of the status on the caller's thread, but waits
-    for none that runs on another.
+    `News` (`Gap`, `Dropped`, `Late`, `Lagging`, `NoContest`, `SubscriberFailed`) are no states: who comes
+    later is not told them again. ``stream.close()`` runs the subscribers of the status on the caller's
+    thread, but waits for none that runs on another.
     """
 
     def __init__(self, subject: StatusSubject) -> None:

@@ -18,7 +18,7 @@ from ctfy_rx.delivery.subscribers import Subscribers
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.pipeline.logbook import logbook
 from ctfy_rx.stats import Counters
-from ctfy_rx.status import Closed, Dropped
+from ctfy_rx.status import Closed, Dropped, News
 from ctfy_rx.threads.process import OPENED_BEFORE_FORK
 
 __all__ = ["Overseer"]
@@ -68,6 +68,10 @@ class Overseer(Keeper):
     def drops(self) -> Drops:
         """What counts the drops of a slow consumer, and tells the status of them."""
         return Drops(lambda total: self._told.emit(Dropped(total)), self.counters.count_drop)
+
+    def tell(self, news: News) -> None:
+        """Tell whoever follows the status."""
+        self._told.emit(news)
 
     def nobody_is_left(self) -> bool:
         """Whether the stream is closed, or nobody is subscribed to it."""

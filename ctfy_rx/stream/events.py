@@ -15,6 +15,7 @@ from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
 from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.connection.options import FramesOptions
+from ctfy_rx.contest.absence import absence
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
@@ -143,7 +144,10 @@ def events(
     pipeline.header = header
     earlier = partial(logged_now, source)
     stream = EventStream(pipeline, pipeline.events, earlier=earlier if log is not False else None)
-    return stream if competition is None else stream.by_competition(competition, and_of_none=True)
+    if competition is None:
+        return stream
+    pipeline.status.subscribe(absence(pipeline, competition))
+    return stream.by_competition(competition, and_of_none=True)
 
 
 def _beginning(source: Frames, since: Since, log: LogOption) -> Place:
