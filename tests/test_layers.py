@@ -25,7 +25,7 @@ HOUSE = """
     appearance ledger stats
     wording
     threads: coroutines process turns waiting / loops / consumers
-    delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
+    delivery: culprit receipts subscribers / buffer / mailboxes repeats / handling slow_subscriber / queues /
         clock guard interests iterators / guarded hub / cold status_feed
     connection: chunks content_coding either_httpx http_values route tls / redaction /
         client_maker direct_body request / answers bodies clients redirects /

@@ -12,6 +12,7 @@ from typing_extensions import override
 from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.guard import Keeper
 from ctfy_rx.delivery.receipts import Receipts
+from ctfy_rx.delivery.repeats import Repeats
 from ctfy_rx.delivery.slow_subscriber import Failure, report_unheard_end
 from ctfy_rx.delivery.status_feed import StatusFeed, StatusSubject, failed
 from ctfy_rx.delivery.subscribers import Subscribers
@@ -82,10 +83,12 @@ class Overseer(Keeper):
         self._failures.append(error)
 
     @override
-    def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
+    def raised(
+        self, error: BaseException, item: object, *, goes_on: bool, repeats: Repeats | None = None
+    ) -> None:
         """A callback raised: it is reported, and its event is not acknowledged."""
         self._fail_receipt()
-        super().raised(error, item, goes_on=goes_on)
+        super().raised(error, item, goes_on=goes_on, repeats=repeats)
 
     @override
     def ended(self, failure: Failure) -> None:
