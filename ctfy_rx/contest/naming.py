@@ -14,9 +14,10 @@ from ctfy_rx.connection.steps import Steps
 from ctfy_rx.contest.directory import Directory, changes_names, contest_of, look_up
 from ctfy_rx.errors import CtfyRxError, LoopClosed
 from ctfy_rx.event import Event
+from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.threads.turns import Turns
 
-__all__ = ["LookUp", "Names", "named"]
+__all__ = ["LookUp", "Names", "named", "names_of"]
 
 LookUp = Callable[[frozenset[str]], Observable[Directory]]
 """Asks for the names of some contests; none: of those that are on."""
@@ -155,6 +156,13 @@ class Names:
         self._busy = False
         if self._stale:
             self._refresh()
+
+
+def names_of(pipeline: Pipeline, rows: Iterable[Event[Any]]) -> Steps[None]:
+    """What must be asked so that `rows` of the log have names, where somebody uses them in that stream."""
+    if pipeline.names is not None:
+        one = pipeline.competition
+        yield from pipeline.names.ask_for(row for row in rows if one is None or contest_of(row) == one)
 
 
 def named(

@@ -16,6 +16,7 @@ from ctfy_rx.connection.credentials import Token, url_and_token, with_environmen
 from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.connection.options import FramesOptions
 from ctfy_rx.contest.absence import absence
+from ctfy_rx.contest.naming import names_of
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
@@ -170,7 +171,7 @@ def events(
         return Header.now(source.address, platform_version=version_of(source), after=after)
 
     pipeline.header = header
-    earlier = partial(logged_now, source)
+    earlier = partial(logged_now, source, lambda rows: names_of(pipeline, rows))
     stream = EventStream(pipeline, pipeline.events, earlier=earlier if log is not False else None)
     if competition is None:
         return stream
