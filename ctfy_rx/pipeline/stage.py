@@ -4,7 +4,7 @@ cannot wait is delivered live."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -60,7 +60,7 @@ class Stage:
     ) -> None:
         counters = owner.counters
         self._wants = owner.wants
-        self._when_named = owner.when_named
+        self._when_they_are_named = owner.when_named
         self._source = source
         self._observer = observer
         self._tell_feed = tell
@@ -168,6 +168,9 @@ class Stage:
             raise StreamClosed("disposed before the connection was opened")
         return self._workers.before_open(client)
 
+    def _when_named(self, then: Callable[[], None]) -> None:
+        self._when_they_are_named(then, self._doorbell.giving)
+
     def _reopen(self) -> None:
         if self._reopens:
             self._session.end()
@@ -190,8 +193,8 @@ class Owner(Protocol):
         """Whether anybody wants events of that name."""
         ...
 
-    def when_named(self, then: Callable[[], None]) -> None:
-        """Call `then` once the names that somebody wants in the events are known."""
+    def when_named(self, then: Callable[[], None], coming: Iterable[Event[Payload]]) -> None:
+        """Call `then` once the names that somebody wants in the events that are `coming` are known."""
         ...
 
     def nobody_is_left(self) -> bool:
