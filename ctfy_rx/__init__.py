@@ -66,6 +66,7 @@ if typing.TYPE_CHECKING:
         Idle,
         Lagging,
         Late,
+        NoContest,
         Open,
         Status,
         SubscriberFailed,
@@ -110,6 +111,7 @@ __all__ = [
     "LoopClosed",
     "MissingExtra",
     "NeedsAdmin",
+    "NoContest",
     "NotAnEventStream",
     "Open",
     "Payload",
@@ -156,7 +158,9 @@ _HOMES = {
     "ctfy_rx.recording.table": "Events",
     "ctfy_rx.sse": "Frame FrameDecoder",
     "ctfy_rx.stats": "Stats",
-    "ctfy_rx.status": "Closed Connecting Dropped Gap Idle Lagging Late Open Status SubscriberFailed Waiting",
+    "ctfy_rx.status": (
+        "Closed Connecting Dropped Gap Idle Lagging Late NoContest Open Status SubscriberFailed Waiting"
+    ),
     "ctfy_rx.stream.events": "events",
     "ctfy_rx.stream.history": "history",
     "ctfy_rx.stream.replay": "replay",

@@ -17,6 +17,7 @@ __all__ = [
     "Lagging",
     "Late",
     "News",
+    "NoContest",
     "Open",
     "Status",
     "SubscriberFailed",
@@ -25,6 +26,7 @@ __all__ = [
 
 
 _LONGEST = 200
+_SHOWN = 5
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -166,6 +168,32 @@ class Dropped(News, frozen=True):
 
     def __str__(self) -> str:
         return f"a consumer is too slow: {self.total} events dropped"
+
+
+class NoContest(News, frozen=True):
+    """The stream is narrowed to the contest `competition`, and there is none that `who` may see ("": that
+    everybody may); `others` are those that there are, their ids and titles.
+
+    >>> print(NoContest("Final", "root (admin)", (("7", "Final"),)))  # doctest: +NORMALIZE_WHITESPACE
+    there is no contest 'Final' that root (admin) may see, so none of its events come:
+    competition= takes an id, one of 7 (Final)
+    """
+
+    competition: str
+    who: str = ""
+    others: tuple[tuple[str, str], ...] = ()
+    state: ClassVar[str] = "no_contest"
+
+    def __str__(self) -> str:
+        shown = ", ".join(
+            f"{its_id} ({title})" if title else its_id for its_id, title in self.others[:_SHOWN]
+        )
+        which = f", one of {shown}" if self.others else ""
+        more = ", …" if len(self.others) > _SHOWN else ""
+        return (
+            f"there is no contest {short(repr(self.competition), _LONGEST)} that {self.who or 'everybody'} "
+            f"may see, so none of its events come: competition= takes an id{short(which, _LONGEST)}{more}"
+        )
 
 
 class SubscriberFailed(News, frozen=True):

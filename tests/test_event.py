@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ctfy_rx import decoding
 from ctfy_rx.catalogue import PAYLOADS, AchievementUnlocked, FlagCorrect, Payload
-from ctfy_rx.event import Event
+from ctfy_rx.event import Event, is_event
 
 NESTED = 100_000
 
@@ -334,6 +334,31 @@ def test_an_event_can_be_copied_and_pickled(clone):
     assert event.data == {"flag_id": "root"}
     assert clone(event) == event
     assert clone(event).payload.flag_id == clone(event).data["flag_id"] == "root"
+
+
+@pytest.mark.parametrize("name", ["data", "payload"])
+def test_what_is_made_when_it_is_read_has_its_help_on_the_class(name: str):
+    assert f"The {'decoded JSON' if name == 'data' else 'data as the typed'}" in getattr(Event, name).__doc__
+
+
+def test_a_notebook_shows_the_fields_and_no_markup_of_strangers():
+    shown = Event("flag_wrong", '{"actor_name": "<b>Eve", "tries": 3}', team_name="Red")._repr_html_()
+    assert "<b>flag_wrong</b>" in shown
+    assert "Red · live" in shown
+    assert "&lt;b&gt;Eve" in shown
+    assert ">3</td>" in shown
+
+
+@pytest.mark.parametrize("text", ["<b>no JSON", '["<b>no JSON"]'])
+def test_a_notebook_shows_data_that_have_no_fields_as_text(text: str):
+    shown = Event("note", text)._repr_html_()
+    assert "&lt;b&gt;no JSON" in shown
+    assert "fields" not in shown.partition("</style>")[2]
+
+
+def test_an_event_is_told_from_what_is_none():
+    assert is_event(Event("flag_wrong", "{}"))
+    assert not is_event({"event": "flag_wrong", "data": {}})
 
 
 def test_the_repr_says_what_and_when():

@@ -27,7 +27,7 @@ HOUSE = """
     appearance ledger stats
     wording
     threads: coroutines process turns waiting / lead loops / consumers
-    delivery: culprit handling receipts subscribers / buffer / mailboxes slow_subscriber / queues /
+    delivery: culprit receipts subscribers / buffer / mailboxes repeats / handling slow_subscriber / queues /
         clock guard interests iterators / guarded hub / cold status_feed
     connection: chunks content_coding either_httpx http_values route tls / redaction /
         client_maker direct_body request / answers bodies clients redirects /
@@ -39,7 +39,7 @@ HOUSE = """
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
     pipeline: asking ending kept lineage unheard / backlog fluent logbook / overseer workers /
         loop_workers thread_workers / stage / pipeline
-    contest: admins eventual merge_alongside mine refreshing values / boards questions / bloods boxes
+    contest: admins eventual merge_alongside mine refreshing values / boards questions / absence bloods boxes
         directory / naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay
     relay: broker intake messages public / in_flight pulling ring / journal / reading sending / publishing

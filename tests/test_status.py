@@ -13,6 +13,7 @@ from ctfy_rx.status import (
     Lagging,
     Late,
     News,
+    NoContest,
     Open,
     Status,
     SubscriberFailed,
@@ -20,6 +21,14 @@ from ctfy_rx.status import (
 )
 
 LOST = ConnectionError("connection refused")
+
+NONE_OF_THAT_NAME = (
+    "there is no contest 'Final' that root (admin) may see, so none of its events come: "
+    "competition= takes an id, one of a (A), b, c (C), d (D), e (E), …"
+)
+NONE_OF_THAT_NAME_FOR_NOBODY = (
+    "there is no contest 'Final' that everybody may see, so none of its events come: competition= takes an id"
+)
 
 SENTENCES = [
     (Idle(), "idle", "idle: the first subscriber opens the connection"),
@@ -41,6 +50,12 @@ SENTENCES = [
     ),
     (Late(2.0, LOST), "late", "events come late, the log is read again in 2.0 s: connection refused"),
     (Lagging(3.25), "lagging", "subscribers are slow: events wait 3.2 s for them"),
+    (
+        NoContest("Final", "root (admin)", tuple(zip("abcdef", ["A", "", *"CDEF"], strict=True))),
+        "no_contest",
+        NONE_OF_THAT_NAME,
+    ),
+    (NoContest("Final"), "no_contest", NONE_OF_THAT_NAME_FOR_NOBODY),
     (Dropped(7), "dropped", "a consumer is too slow: 7 events dropped"),
     (
         SubscriberFailed(LOST, 7, "bot.py:12: stream.map(ask)"),
@@ -79,5 +94,5 @@ def test_every_status_has_a_state_of_its_own():
     kinds = [kind for kind in vars(status).values() if isinstance(kind, type) and issubclass(kind, Status)]
     states = [kind.state for kind in kinds if kind not in {Status, News}]
     assert all(states)
-    assert len(set(states)) == len(states) == 10
+    assert len(set(states)) == len(states) == 11
     assert all(issubclass(kind, msgspec.Struct) for kind in kinds)

@@ -14,6 +14,7 @@ WORDS = {
     "since= reads": "--since reads",
     ": for another server write last_event_id=, after which it goes on where it can": "",
     "name one, competition=": "name one, --competition ",
+    "competition= takes": "--competition takes",
     ", or write poll=True": "",
     "events() with the URL of its root": "write its root, --platform-url https://ctf.example",
     "pass verify= if it is your own": "name a file with it in SSL_CERT_FILE if it is your own",

@@ -50,7 +50,7 @@ class Play:
 
 
 def record(target: Target, take: Take, screen: Screen) -> None:
-    """Record the events of `target` until the time is up, or somebody ends it.
+    """Record the events of `target`, with names, until the time is up, or somebody ends it.
 
     Raises what the stream and the recording fail with.
     """
@@ -58,7 +58,7 @@ def record(target: Target, take: Take, screen: Screen) -> None:
     reached = Reached()
     stream.status.subscribe(reached.note)
     with _logging_to(screen), stream:
-        recording = stream.record(take.file, fsync=take.fsync)
+        recording = stream.named().record(take.file, fsync=take.fsync)
         if recording.events_before:
             screen.say(f"{take.file} goes on after {recording.events_before:,} events")
         stream.status.subscribe(

@@ -72,13 +72,22 @@ def frames(
     It completes when the server ends the response, and fails with a `CtfyRxError` when the connection breaks
     or is refused. Put ``op.retry_with_backoff()`` behind it to reconnect.
 
-    `url` without a path is the platform's root; with a path it is taken as it is. `token`, or what a callable
-    returns at each attempt, goes in the query of requests to that origin alone, as the platform has it, or,
-    with ``token_in="header"``, as ``Authorization: Bearer``. `idle_timeout` (seconds,
-    None: never) is how long the server may send no byte. `headers`, `params`, `auth`, `method`, `content`
-    and `json` are httpx's, as are all other options (`verify`, `cert`, `proxy` …), which build the client;
-    `client_factory` makes it instead: an `httpx.Client`, or an `httpx.AsyncClient` to read on the running
-    event loop. Subscribing with an `AsyncIOScheduler` as `scheduler` reads on its loop as well.
+    - `url` = None: without a path the platform's root (``/api/v1/events`` is added), with a path it is taken
+      as it is; `path` = None is appended to it, or to the base URL of `client_factory`'s clients.
+    - `token` = None: what the platform knows you by, or a function that returns it, called at each attempt.
+      It goes to the origin of `url` alone: `token_in` = 'query', as the platform has it, or "header", as
+      ``Authorization: Bearer``.
+    - `idle_timeout` = 75.0: seconds for which the server may send no byte, None: for ever; `connect_timeout`
+      = 5.0: seconds until it is reached.
+    - `max_frame_bytes` = 1048576: a longer frame fails it with `FrameTooLarge`.
+    - `last_event_id` = '': after which event the server is asked to go on.
+    - `headers` = None, `params` = None, `auth` = None, `method` = 'GET', `content` = None, `json` = None:
+      the request's, as in httpx.
+    - `client_factory` = None: makes the client of each connection: an `httpx.Client`, read by a thread, or an
+      `httpx.AsyncClient`, read on the running event loop. Without it httpx's `verify`, `cert`, `proxy`,
+      `mounts`, `trust_env`, `http1`, `http2`, `limits` and `transport` do.
+
+    Subscribing with an `AsyncIOScheduler` as `scheduler` reads on its loop as well.
 
     Raises `ConfigurationError` for what cannot work, and `TypeError` for an unknown option.
 

@@ -14,9 +14,10 @@ from ctfy_rx.connection.steps import Steps
 from ctfy_rx.contest.directory import Directory, changes_names, contest_of, look_up
 from ctfy_rx.errors import CtfyRxError, LoopClosed
 from ctfy_rx.event import Event
+from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.threads.turns import Turns
 
-__all__ = ["LookUp", "Names", "named"]
+__all__ = ["LookUp", "Names", "named", "names_of"]
 
 LookUp = Callable[[frozenset[str]], Observable[Directory]]
 """Asks for the names of some contests; none: of those that are on."""
@@ -33,6 +34,9 @@ class Names:
         self.directory = Directory()
         self._look_up = look_up
         self._contests = contests
+        self._coming: frozenset[str] = (
+            frozenset()
+        )  # the contests of events that somebody holds back for their names
         self._vain: set[str] = set()
         self._timers: list[abc.SchedulerBase] = []  # of those who are subscribed; the last one's is used
         self._turns = Turns()
@@ -48,20 +52,26 @@ class Names:
         nobody to ask, it is False at once."""
         return self._look_up is not None and self._answered.wait(seconds)
 
-    def when_answered(self, then: Callable[[], None]) -> None:
-        """Call `then` when the platform has answered once, or cannot; at once where nobody waits for it."""
-        self._turns.take(lambda: self._await(then))
+    def when_answered(self, then: Callable[[], None], coming: Iterable[Event[Any]] = ()) -> None:
+        """Call `then` when the platform has told names once, also those of the contests of the events that
+        are `coming`, or cannot; at once where nobody uses them."""
+        contests = _contests_of(coming) if self._timers else frozenset[str]()
+        self._turns.take(lambda: self._await(then, contests))
 
-    def _await(self, then: Callable[[], None]) -> None:
-        if self._timers and self._look_up is not None and not self._answered.is_set():
-            self._awaiting.append(then)
-        else:
+    def _await(self, then: Callable[[], None], contests: frozenset[str]) -> None:
+        is_known = self._answered.is_set() and contests <= self.directory.contests
+        if is_known or not self._timers or self._look_up is None:
             then()
+            return
+        self._awaiting.append(then)
+        self._coming |= contests
+        if self._answered.is_set():
+            self._look_up_what_comes()
 
     def ask_for(self, events: Iterable[Event[Any]]) -> Steps[None]:
         """Look up what the contests of `events` are about, before these are given, where somebody uses
         names."""
-        contests = frozenset(filter(None, map(contest_of, events)))
+        contests = _contests_of(events)
         if self._timers and contests - self.directory.contests:
             with suppress(CtfyRxError):  # which costs no more than the names
                 self.learn((yield from look_up(contests)))
@@ -119,8 +129,13 @@ class Names:
         if self._busy:
             self._stale = True
             return
-        self._busy, self._stale = True, False
-        self._asking.disposable = self._look_up(self._contests).subscribe(
+        self._stale = False
+        self._ask(self._look_up(self._contests))
+
+    def _ask(self, question: Observable[Directory]) -> None:
+        self._busy = True
+        self._waits.disposable = Disposable()
+        self._asking.disposable = question.subscribe(
             lambda directory: self._turns.take(lambda: self._found(directory)),
             lambda _: self._turns.take(self._failed),
             scheduler=self._timers[-1],
@@ -128,7 +143,14 @@ class Names:
 
     def _found(self, directory: Directory) -> None:
         self.directory = self.directory | directory
-        self._go_on_to_rest()
+        self._look_up_what_comes()
+
+    def _look_up_what_comes(self) -> None:
+        missing, self._coming = self._coming - self.directory.contests, frozenset[str]()
+        if missing and self._look_up is not None and self._timers:
+            self._ask(self._look_up(missing))
+        else:
+            self._go_on_to_rest()
 
     def _failed(self) -> None:
         self._go_on_to_rest()  # ids stand for names, until something asks again
@@ -155,6 +177,17 @@ class Names:
         self._busy = False
         if self._stale:
             self._refresh()
+
+
+def _contests_of(events: Iterable[Event[Any]]) -> frozenset[str]:
+    return frozenset(filter(None, map(contest_of, events)))
+
+
+def names_of(pipeline: Pipeline, rows: Iterable[Event[Any]]) -> Steps[None]:
+    """What must be asked so that `rows` of the log have names, where somebody uses them in that stream."""
+    if pipeline.names is not None:
+        one = pipeline.competition
+        yield from pipeline.names.ask_for(row for row in rows if one is None or contest_of(row) == one)
 
 
 def named(

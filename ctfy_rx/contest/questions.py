@@ -26,6 +26,7 @@ __all__ = [
     "announcement",
     "bloods",
     "breakdown",
+    "contests_instead_of",
     "instance",
     "item",
     "items",
@@ -38,6 +39,7 @@ __all__ = [
 
 Json = dict[str, Any]
 
+_NOT_FOUND = 404
 _PAGE = 500
 _ROWS = 5000  # of the log at once
 _STALE = timedelta(seconds=60)  # the breakdown may be 20 s old, and clocks differ
@@ -81,6 +83,18 @@ def only_competition() -> Steps[str]:
         return ids[0]
     which = f"one of {', '.join(ids[:20])}" if ids else "an id"
     raise ConfigurationError(f"the platform has {len(ids) or 'no'} contests: name one, competition={which}")
+
+
+def contests_instead_of(competition: str) -> Steps[tuple[tuple[str, str], ...] | None]:
+    """The contests that the caller may see, id and title, where `competition` is none of them; None where it
+    is."""
+    answer = yield Get(f"/competitions/{competition}")  # the list leaves some out that are there
+    if answer.is_success:
+        return None
+    if answer.status_code != _NOT_FOUND:
+        raise answer.refusal(time.time())
+    there = yield from items("/competitions")
+    return tuple((text(item["id"]), text(item.get("title"))) for item in there if "id" in item)
 
 
 def standings(competition: str) -> Steps[Scoreboard]:

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar, get_args
 from ctfy_rx.delivery.culprit import is_for_the_program
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
 
-__all__ = ["DEFAULT_BUFFER", "Buffer", "Drops", "OnDrop", "Policy", "check_buffer"]
+__all__ = ["DEFAULT_BUFFER", "Buffer", "Drops", "OnDrop", "Policy", "check_buffer", "now_and_then"]
 
 T = TypeVar("T")
 
@@ -40,6 +40,15 @@ def check_buffer(size: int, policy: str = "drop_oldest", *, source_can_wait: boo
         )
 
 
+def now_and_then(total: int) -> bool:
+    """Whether it is worth a line that there are `total` by now: at powers of two.
+
+    >>> [total for total in range(1, 100) if now_and_then(total)]
+    [1, 2, 4, 8, 16, 32, 64]
+    """
+    return total & (total - 1) == 0
+
+
 class Drops:
     """Counts what was dropped, and tells at powers of two: a flood of drops must not become a flood of news.
     What is left to tell is told when `tell` is called.
@@ -62,7 +71,7 @@ class Drops:
 
     def tell_now_and_then(self) -> None:
         """Tell, if their number is a power of two."""
-        if self.total & (self.total - 1) == 0:
+        if now_and_then(self.total):
             self.tell()
 
     def tell(self) -> None:

@@ -35,6 +35,7 @@ from ctfy_rx.delivery.culprit import (
     was_heard_by_nobody,
 )
 from ctfy_rx.delivery.receipts import Receipts
+from ctfy_rx.delivery.repeats import Repeats
 from ctfy_rx.delivery.slow_subscriber import Failure, as_exception, report, report_end
 from ctfy_rx.threads.coroutines import AWAIT_INSTEAD
 
@@ -51,9 +52,12 @@ class Keeper:
 
     of_platform: bool | None = None  # whether they are a platform's, and not another server's; None: unknown
 
-    def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
-        """A callback raised `error` on `item`; raises it where it is meant for the program."""
-        report(error, item, goes_on=goes_on)
+    def raised(
+        self, error: BaseException, item: object, *, goes_on: bool, repeats: Repeats | None = None
+    ) -> None:
+        """A callback raised `error` on `item`, as its `repeats` perhaps know; raises it where it is meant for
+        the program."""
+        report(error, item, goes_on=goes_on, repeats=repeats)
 
     def ended(self, failure: Failure) -> None:
         """A subscriber has ended, and there was no `on_error` to hear of it."""
@@ -114,6 +118,7 @@ class Guard(abc.ObserverBase[Any]):
         self._place = calling_place() if on_error is None else None
         self._beginning: int | None = None  # the thread that subscribes it
         self._refusal: Exception | None = None
+        self._repeats: Repeats | None = None  # of what it raises, once it has
 
     def begin(self, subscribe: Callable[[Guard], abc.DisposableBase]) -> None:
         """Subscribe it. Raises what it is refused with before any item came, unless it has an `on_error`."""
@@ -185,6 +190,8 @@ class Guard(abc.ObserverBase[Any]):
         """Tell it nothing more."""
         self.is_stopped = True
         self._subscription.dispose()
+        if self._repeats is not None:
+            self._repeats.tell_the_rest()
 
     def _detach(self) -> None:
         try:
@@ -204,7 +211,8 @@ class Guard(abc.ObserverBase[Any]):
             finally:
                 self._detach()
         else:
-            self._keeper.raised(error, item, goes_on=not self.is_stopped)
+            self._repeats = self._repeats or Repeats("a subscriber")
+            self._keeper.raised(error, item, goes_on=not self.is_stopped, repeats=self._repeats)
 
     def _tell(self, error: Exception) -> None:
         """Tell its end to whom it may concern."""

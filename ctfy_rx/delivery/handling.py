@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, get_args
 
+from ctfy_rx.delivery.repeats import Repeats
 from ctfy_rx.errors import ConfigurationError
 
 __all__ = ["OnHandlerError", "check_on_error", "handled"]
 
 OnHandlerError = Literal["raise", "log"]
 """What becomes of what a handler raises: it is raised, or logged, and the next event has its turn."""
-
-_log = logging.getLogger("ctfy_rx")
 
 
 def check_on_error(on_error: str) -> None:
@@ -25,9 +23,9 @@ def check_on_error(on_error: str) -> None:
 
 
 async def handled(
-    handler: Callable[[Any], Awaitable[object]], event: object, *, on_error: OnHandlerError
+    handler: Callable[[Any], Awaitable[object]], event: object, *, on_error: OnHandlerError, repeats: Repeats
 ) -> bool:
-    """Await `handler(event)`; False where it raised and that was logged."""
+    """Await `handler(event)`; False where it raised and that was left to its `repeats` to log."""
     try:
         work = handler(event)
         if inspect.isawaitable(work):
@@ -36,7 +34,7 @@ async def handled(
     except BaseException as error:
         if on_error == "raise" or _is_meant_for_the_task(error):
             raise
-        _log.error("the handler of each() raised on %.200r; it goes on with the next", event, exc_info=error)
+        repeats.log(error, f"on {event!r:.200}; it goes on with the next")
         return False
     raise TypeError("each() awaits a coroutine function: for a plain one write subscribe()")
 

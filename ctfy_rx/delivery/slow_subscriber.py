@@ -13,6 +13,7 @@ from typing_extensions import override
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Policy
 from ctfy_rx.delivery.culprit import Place, is_for_the_program, raised_at, was_heard_by_nobody
 from ctfy_rx.delivery.receipts import Kept, Receipts, lose, settle
+from ctfy_rx.delivery.repeats import Repeats, said
 from ctfy_rx.errors import BufferOverflow, CtfyRxError, StreamClosed
 from ctfy_rx.text.printable import short
 from ctfy_rx.threads.consumers import Consumer
@@ -39,8 +40,8 @@ End = Callable[[abc.ObserverBase[Any]], None]
 """Tells an observer its end."""
 
 _MANY = 1024
-_LONGEST = 300
 _LONGEST_ITEM = 500
+_A_SUBSCRIBER = "a subscriber"
 _log = logging.getLogger("ctfy_rx")
 
 
@@ -61,6 +62,7 @@ class Strand(Consumer, Generic[T]):
         super().__init__()
         self._observer = observer
         self._receipts = receipts or Receipts()
+        self._repeats = Repeats(_A_SUBSCRIBER)
         self._buffer: Buffer[T | Kept] = Buffer(size, policy, drops, lose)
         self._blocks = policy == "block"
         self._something_waits = Alarm()
@@ -147,6 +149,7 @@ class Strand(Consumer, Generic[T]):
             refusal = refused_exit(error, "subscriber's")
             end(self._observer, lambda observer: observer.on_error(refusal))
         self._buffer.drops.tell()
+        self._repeats.tell_the_rest()
         with self._when_done:
             self._done = True
         for then in self._then:  # nobody adds any more
@@ -173,22 +176,25 @@ class Strand(Consumer, Generic[T]):
         if self._refuses:
             self._discard(kept)
         elif isinstance(kept, Kept):
-            self._receipts.deliver(kept.receipt, lambda: deliver(self._observer, kept.item))
+            self._receipts.deliver(kept.receipt, lambda: deliver(self._observer, kept.item, self._repeats))
             settle(kept)
         else:
-            deliver(self._observer, kept)
+            deliver(self._observer, kept, self._repeats)
 
 
-def deliver(observer: abc.ObserverBase[T], item: T) -> None:
+def deliver(observer: abc.ObserverBase[T], item: T, repeats: Repeats) -> None:
     """Give `item` to `observer`; what it raises is reported, and is its own."""
     try:
         observer.on_next(item)
     except BaseException as error:  # noqa: BLE001 - what is not for the program is reported
-        report(error, item)
+        report(error, item, repeats=repeats)
 
 
-def report(error: BaseException, item: object, *, goes_on: bool = True) -> None:
-    """Report what a subscriber raised on `item`; raises it where it is meant for the program."""
+def report(
+    error: BaseException, item: object, *, goes_on: bool = True, repeats: Repeats | None = None
+) -> None:
+    """Report what a subscriber raised on `item`, shortly where its `repeats` know it; raises it where it is
+    meant for the program."""
     if is_for_the_program(error):
         raise error
     if was_heard_by_nobody(error):
@@ -197,7 +203,7 @@ def report(error: BaseException, item: object, *, goes_on: bool = True) -> None:
         _log.error("a subscriber called sys.exit() on a thread of the stream; it goes on", exc_info=error)
     else:
         then = "; it goes on with the next" if goes_on else ""
-        _log.error("a subscriber raised on %.200r%s", item, then, exc_info=error)
+        (repeats or Repeats(_A_SUBSCRIBER)).log(error, f"on {item!r:.200}{then}")
 
 
 class Failure(NamedTuple):
@@ -216,7 +222,7 @@ def report_end(failure: Failure) -> None:
     _log.error(
         "a subscriber has ended%s: %s%s. It hears nothing more: give subscribe() an on_error%s",
         "" if item is None else f" on {short(repr(item), _LONGEST_ITEM)}",
-        short(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, _LONGEST),
+        said(error),
         "" if place is None else f", at {place}",
         or_else,
         exc_info=not isinstance(error, CtfyRxError) and error,

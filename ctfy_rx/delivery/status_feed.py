@@ -22,16 +22,44 @@ Notification = tuple[Status | None, Observers]
 
 
 class StatusFeed(Guarded[Status]):
-    """Gives a new subscriber the current status at once, then each change; opens nothing.
+    """What the connection of a stream is doing: the current `Status` at once, then each change. Opens
+    nothing.
 
     ::
 
         idle--connecting--open------waiting--connecting--open---closed|
                    ^open------waiting--connecting--open---closed|
 
-    `News` (`Gap`, `Dropped`, `Late`, `Lagging`, `SubscriberFailed`) are no states: who comes later is not
-    told them again. ``stream.close()`` runs the subscribers of the status on the caller's thread, but waits
-    for none that runs on another.
+        print(stream.status.current)            # connected as root (admin)
+        stream.status.current.state == "open"   # the same for a program
+        stream.status.subscribe(print)
+        for status in stream.status: ...        # or async for
+
+    States, of which one is `current`:
+
+    - `Idle()`: nobody is subscribed.
+    - `Connecting(attempt)`: how many in a row.
+    - `Open(who, nobody, refused)`: connected, as whom; as `nobody` a platform sends signals only, `refused`
+      is the error that says why.
+    - `Waiting(delay, cause, attempt)`: the next attempt comes in `delay` seconds.
+    - `Closed(cause, reopens)`: for good, or until somebody subscribes.
+
+    News, which who comes later is not told again:
+
+    - `Gap(seconds, logged, resumable)`: events of that time may be missing.
+    - `Late(delay, cause)`: the log cannot be read now, so events come late.
+    - `Lagging(seconds)`: subscribers are slow, events wait for them.
+    - `Dropped(total)`: a consumer was too slow for so many.
+    - `NoContest(competition, who, others)`: there is none of the id in ``competition=``.
+    - `SubscriberFailed(cause, item, line)`: a function of an operator has raised, at that line of yours.
+
+    Each is a value with these fields, and a sentence as a str. Completes when the stream is closed;
+    ``stream.close()`` runs the subscribers of the status on the caller's thread, but waits for none that runs
+    on another. All its other methods are reactivex's operators.
+
+    >>> from ctfy_rx import events
+    >>> events("http://127.0.0.1:8100").status.current
+    Idle()
     """
 
     def __init__(self, subject: StatusSubject) -> None:

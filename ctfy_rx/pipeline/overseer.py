@@ -12,13 +12,14 @@ from typing_extensions import override
 from ctfy_rx.delivery.buffer import Drops
 from ctfy_rx.delivery.guard import Keeper
 from ctfy_rx.delivery.receipts import Receipts
+from ctfy_rx.delivery.repeats import Repeats
 from ctfy_rx.delivery.slow_subscriber import Failure, report_unheard_end
 from ctfy_rx.delivery.status_feed import StatusFeed, StatusSubject, failed
 from ctfy_rx.delivery.subscribers import Subscribers
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.pipeline.logbook import logbook
 from ctfy_rx.stats import Counters
-from ctfy_rx.status import Closed, Dropped
+from ctfy_rx.status import Closed, Dropped, News
 from ctfy_rx.threads.process import OPENED_BEFORE_FORK
 
 __all__ = ["Overseer"]
@@ -69,6 +70,10 @@ class Overseer(Keeper):
         """What counts the drops of a slow consumer, and tells the status of them."""
         return Drops(lambda total: self._told.emit(Dropped(total)), self.counters.count_drop)
 
+    def tell(self, news: News) -> None:
+        """Tell whoever follows the status."""
+        self._told.emit(news)
+
     def nobody_is_left(self) -> bool:
         """Whether the stream is closed, or nobody is subscribed to it."""
         return self.closed or not self.subscribers.subscribed
@@ -78,10 +83,12 @@ class Overseer(Keeper):
         self._failures.append(error)
 
     @override
-    def raised(self, error: BaseException, item: object, *, goes_on: bool) -> None:
+    def raised(
+        self, error: BaseException, item: object, *, goes_on: bool, repeats: Repeats | None = None
+    ) -> None:
         """A callback raised: it is reported, and its event is not acknowledged."""
         self._fail_receipt()
-        super().raised(error, item, goes_on=goes_on)
+        super().raised(error, item, goes_on=goes_on, repeats=repeats)
 
     @override
     def ended(self, failure: Failure) -> None:

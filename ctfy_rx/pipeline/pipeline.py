@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -187,12 +187,12 @@ class Pipeline(Overseer):
         """What tells of a name whether anybody wants its events; None where all are wanted."""
         return self.events.wanted if isinstance(self.events, Shared) and not self.kept.maxlen else None
 
-    def when_named(self, then: Callable[[], None]) -> None:
-        """Call `then` once the names that somebody wants in the events are known."""
+    def when_named(self, then: Callable[[], None], coming: Iterable[Event[Payload]]) -> None:
+        """Call `then` once the names that somebody wants in the events that are `coming` are known."""
         if self.names is None:
             then()
         else:
-            self.names.when_answered(then)
+            self.names.when_answered(then, coming)
 
     def is_open(self) -> bool:
         """Whether a connection is open, and so where in the log it began is known; or all has ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -63,7 +63,7 @@ class Stage:
     ) -> None:
         counters = owner.counters
         self._wanted = owner.wanted
-        self._when_named = owner.when_named
+        self._when_they_are_named = owner.when_named
         self._source = source
         self._observer = observer
         self._tell_feed = tell
@@ -177,6 +177,9 @@ class Stage:
         self._session.take_steps = workers.take_steps
         return workers
 
+    def _when_named(self, then: Callable[[], None]) -> None:
+        self._when_they_are_named(then, self._doorbell.giving)
+
     def _reopen(self) -> None:
         if self._reopens:
             self._session.end()
@@ -200,8 +203,8 @@ class Owner(Protocol):
         """What tells of a name whether anybody wants its events; None where all are wanted."""
         ...
 
-    def when_named(self, then: Callable[[], None]) -> None:
-        """Call `then` once the names that somebody wants in the events are known."""
+    def when_named(self, then: Callable[[], None], coming: Iterable[Event[Payload]]) -> None:
+        """Call `then` once the names that somebody wants in the events that are `coming` are known."""
         ...
 
     def nobody_is_left(self) -> bool:

@@ -82,6 +82,7 @@ class Doorbell:
         self._log: Log | None = None
         self._ledger: Ledger | None = None
         self.start: str | None = None  # as `since`: where the log begins for us
+        self.giving: list[Event[Payload]] = []  # those that are being delivered
         self._rung = False
         self._ended = False
         self._failures = 0
@@ -255,7 +256,9 @@ class Doorbell:
         self._failures = 0
         self._counters.log_reads += 1
         if rows:
+            self.giving = rows
             yield Give(rows)
+            self.giving = []
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

@@ -34,7 +34,8 @@ _NEWEST = 50  # rows of which one may have a later time than the newest
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Whose the token is. `teams` are the ids of the teams whose events the token hears.
+    """Whose the token is. `teams` are the ids of the teams whose events it hears, `contests` those that they
+    play in.
 
     >>> print(Identity("7", "root", is_admin=True))
     root (admin)
@@ -44,6 +45,7 @@ class Identity(msgspec.Struct, frozen=True):
     name: str
     is_admin: bool = False
     teams: frozenset[str] = frozenset()
+    contests: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.name} (admin)" if self.is_admin else self.name
@@ -113,14 +115,19 @@ def _identity(me: dict[str, Any], answer: Answer) -> Identity:
         )
     memberships = me.get("competition_teams")
     entries = cast("Sequence[Any]", memberships) if isinstance(memberships, list) else ()
-    teams = (cast("dict[str, Any]", entry).get("team_id") for entry in entries if isinstance(entry, dict))
     name = me.get("display_name")
     return Identity(
         str(me["id"]),
         name if isinstance(name, str) else str(me["id"]),
         is_admin=me.get("is_admin") is True,
-        teams=frozenset(team for team in teams if isinstance(team, str)),
+        teams=_texts(entries, "team_id"),
+        contests=_texts(entries, "competition_id"),
     )
+
+
+def _texts(entries: Sequence[Any], name: str) -> frozenset[str]:
+    found = (cast("dict[str, Any]", entry).get(name) for entry in entries if isinstance(entry, dict))
+    return frozenset(each for each in found if isinstance(each, str))
 
 
 class Log:

@@ -28,19 +28,14 @@ _REFUSED = "to read the activity log, history() needs the URL of a platform and 
 
 Observer = abc.ObserverBase[Event[Payload]]
 
+AskOf = Callable[[list[Event[Payload]]], Steps[None]]
+"""What is asked of the rows of the log, before they are given."""
 
-def logged(
-    source: Frames, since: Place, until: Moment | None, then: Callable[[list[Event[Payload]]], Steps[None]]
-) -> Observable[Event[Payload]]:
+
+def logged(source: Frames, since: Place, until: Moment | None, then: AskOf) -> Observable[Event[Payload]]:
     """The rows of the log that the token of `source` may read, for each subscription anew; what `then` asks
     of them is asked before they are given."""
-
-    def rows() -> Steps[list[Event[Payload]]]:
-        found = yield from _rows(since, until)
-        yield from then(found)
-        return found
-
-    answers = asked(source, rows, refused_without_token=_REFUSED)
+    answers = asked(source, lambda: _rows(since, until, then), refused_without_token=_REFUSED)
 
     def subscribe(observer: Observer, scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
         left = BooleanDisposable()
@@ -57,11 +52,11 @@ def logged(
     return Observable(subscribe)
 
 
-def logged_now(source: Frames, since: Place) -> list[Event[Payload]]:
+def logged_now(source: Frames, then: AskOf, since: Place) -> list[Event[Payload]]:
     """The same, read on this thread. Raises what the log cannot be read for."""
     rest = _blocking(source)
     try:
-        return rest.ask(_rows(since, None))
+        return rest.ask(_rows(since, None, then))
     finally:
         rest.close()
 
@@ -94,11 +89,13 @@ def _blocking(source: Frames, *, patience: float | None = None) -> ThreadRest:
     return ThreadRest(client, root)
 
 
-def _rows(since: Place, until: Moment | None) -> Steps[list[Event[Payload]]]:
+def _rows(since: Place, until: Moment | None, then: AskOf) -> Steps[list[Event[Payload]]]:
     identity = yield from identify()
     if identity is None:
         raise LogUnavailable("this server is no platform with an activity log: check the URL", status=0)
     log = Log(identity)
     ledger = yield from beginning(since, log)
     end = None if until is None else (yield from moment(until, log))
-    return (yield from log.catch_up(ledger, until=end))
+    rows = yield from log.catch_up(ledger, until=end)
+    yield from then(rows)
+    return rows

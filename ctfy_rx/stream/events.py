@@ -15,6 +15,8 @@ from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
 from ctfy_rx.connection.frames import Frames, frames
 from ctfy_rx.connection.options import FramesOptions
+from ctfy_rx.contest.absence import absence
+from ctfy_rx.contest.naming import names_of
 from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Policy, check_buffer
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
@@ -59,27 +61,55 @@ def events(
 ) -> EventStream:
     """The event stream of a platform, or of any SSE server. Nothing is opened until somebody subscribes.
 
-    `url` without a path is the platform's root (``/api/v1/events`` is added), with a path it is taken as it
-    is. Without `url`, ``CTFY_PLATFORM_URL`` names the platform and ``CTFY_TOKEN`` holds the token, which goes
-    to no other origin. `token` may be a callable, asked at each attempt. `client_factory` makes the client of
-    each connection, and its base URL counts. With `auto_reconnect` False the first loss ends the stream with
-    its error, and a clean end completes it. None is True, but False where `method` is another than GET and
-    HEAD: such a request is sent again only where True is written. With `autoconnect` False only
-    `EventStream.connect` opens the connection. It stays open for `linger` seconds after the last subscriber
-    has left. `initial` to `retry_if` are those of `operators.retry_with_backoff`, all other options those of
-    `frames`.
-
     Where the token may read the platform's activity log, each event that it holds comes from there, once and
-    in order, also those of the time before a reconnect; all other events come live. `log` False: all of them
-    live; True: fail with `LogUnavailable` rather than that. `since` begins earlier than now: ``"start"`` of
-    the log, a datetime (a naive one is local time), a timedelta or seconds before now, what
-    `EventStream.cursor` was, or an event, or its cursor, after which to go on. Other servers have no log:
-    there it is `last_event_id`, one of the options of `frames`. `competition` is the id of the one contest to
-    hear: events of others are left out, those of none (signals, nodes, accounts) stay. A token that hears
-    nothing is refused, or, with `anonymous_ok`, only told of by the status. `buffer` live events wait for
-    slow subscribers, and `policy` says what becomes of more: ``"drop_oldest"``, ``"drop_newest"``, or
-    ``"error"``. The last `keep` events, of those that came while somebody was subscribed, are kept for
-    `EventStream.recent`.
+    in order, also those of the time before a reconnect; all other events come live.
+
+    Whose events, as whom:
+
+    - `url` = None: without a path the platform's root (``/api/v1/events`` is added), with a path it is taken
+      as it is. None: that in ``CTFY_PLATFORM_URL``.
+    - `path` = None: is appended to `url`, or to the base URL of `client_factory`'s clients.
+    - `token` = None: the session token (``pt_…``), or a function that returns it, called at each attempt.
+      None: that in ``CTFY_TOKEN``, which goes to the origin of ``CTFY_PLATFORM_URL`` alone. One that hears
+      nothing is refused with `TokenRefused`.
+    - `anonymous_ok` = False: True goes on without a good token, with signals alone, and `status` says so.
+    - `competition` = None: the id of the one contest to hear. Events of others are left out, those of none
+      (signals, nodes, accounts) stay; `NoContest` on `status` where there is no such contest.
+
+    From where on:
+
+    - `since` = None: begins earlier than now: ``"start"`` of the log, a datetime (a naive one is local time),
+      a timedelta or seconds before now, what `EventStream.cursor` was, or an event, or its cursor, after
+      which to go on. Other servers have no log: there it is `last_event_id`.
+    - `log` = 'auto': reads the log where it can; False: all events live; True: `LogUnavailable` rather than
+      that.
+
+    How long it is open:
+
+    - `autoconnect` = True: the first subscriber opens the connection; False: `EventStream.connect` does.
+    - `linger` = 0.0: seconds for which it stays open after the last subscriber has left.
+    - `auto_reconnect` = None: True, but False where `method` is another than GET and HEAD: such a request is
+      sent again only where True is written. With False the first loss ends the stream with its error, and a
+      clean end completes it.
+    - `initial` = 1.0, `maximum` = 30.0: seconds before a new attempt, after the first failure and at most;
+      `factor` = 2.0: how much longer each wait is; `jitter` = 0.5: the share of it that chance may take off.
+    - `reset_after` = 60.0: seconds after which a connection counts as good, and the delays begin anew.
+    - `max_attempts` = None: how many connections in a row may deliver nothing; None: no limit.
+    - `retry_if` = is_transient: says of an error whether it is worth another attempt; more on all of these
+      under `operators.retry_with_backoff`.
+
+    How much is kept:
+
+    - `buffer` = 65536: live events that wait for slow subscribers.
+    - `policy` = 'drop_oldest': what becomes of more; or ``"drop_newest"``, or ``"error"``.
+    - `keep` = 0: how many of the last events, of those that came while somebody was subscribed, are there for
+      `EventStream.recent`.
+
+    How it is asked for, as in `frames`: `client_factory` = None makes the client of each connection, in the
+    place of httpx's options `verify`, `cert`, `proxy`, `mounts`, `trust_env`, `http1`, `http2`, `limits` and
+    `transport`; `headers`, `params`, `auth`, `method`, `content` and `json` are the request's, `token_in`
+    says where the token stands in it; `idle_timeout` (75 s without a byte), `connect_timeout` (5 s),
+    `max_frame_bytes` (1 MiB) and `last_event_id`.
 
     Raises `ConfigurationError` for what cannot work, TypeError for an option that does not exist.
 
@@ -141,9 +171,12 @@ def events(
         return Header.now(source.address, platform_version=version_of(source), after=after)
 
     pipeline.header = header
-    earlier = partial(logged_now, source)
+    earlier = partial(logged_now, source, lambda rows: names_of(pipeline, rows))
     stream = EventStream(pipeline, pipeline.events, earlier=earlier if log is not False else None)
-    return stream if competition is None else stream.by_competition(competition, and_of_none=True)
+    if competition is None:
+        return stream
+    pipeline.status.subscribe(absence(pipeline, competition))
+    return stream.by_competition(competition, and_of_none=True)
 
 
 def _beginning(source: Frames, since: Since, log: LogOption) -> Place:

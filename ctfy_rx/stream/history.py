@@ -5,14 +5,11 @@ from __future__ import annotations
 import httpx
 from typing_extensions import Unpack
 
-from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.connection.options import FramesOptions
-from ctfy_rx.connection.steps import Steps
-from ctfy_rx.contest.directory import contest_of
-from ctfy_rx.event import Event
+from ctfy_rx.contest.naming import names_of
 from ctfy_rx.pipeline.pipeline import Pipeline
 from ctfy_rx.platform.since import Moment, Since, check_moment, checked
 from ctfy_rx.platform.whole_log import logged
@@ -63,13 +60,11 @@ def history(
         client_factory, token = with_environment(client_factory, token)
     source = frames(url, token=token, client_factory=client_factory, path=path, **options)
 
-    def names_of(rows: list[Event[Payload]]) -> Steps[None]:
-        if pipeline.names is not None:
-            wanted = (row for row in rows if competition in (None, contest_of(row)))
-            yield from pipeline.names.ask_for(wanted)
-
     pipeline = Pipeline(
-        f"history of {source.address}", lambda _: logged(source, begins, until, names_of), cold=True
+        f"history of {source.address}",
+        lambda _: logged(source, begins, until, lambda rows: names_of(pipeline, rows)),
+        cold=True,
+        competition=competition,
     )
     stream = EventStream(pipeline, pipeline.events)
     return stream if competition is None else stream.by_competition(competition)

@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.delivery.handling import OnHandlerError, check_on_error, handled
 from ctfy_rx.delivery.iterators import AsyncItems, Items
+from ctfy_rx.delivery.repeats import Repeats
 from ctfy_rx.delivery.subscribers import only_waiting
 from ctfy_rx.errors import StreamClosed
 from ctfy_rx.event import Event
@@ -68,16 +69,21 @@ class IteratedStream(DomainStream[P]):
         """Await `handler(event)` for each event, one after another, until the stream ends.
 
         Events that come meanwhile wait, as they do in ``async for``. What the handler raises ends this, or,
-        with ``on_error="log"``, is logged under ``ctfy_rx``, and the next event has its turn: for a bot that
-        must outlive a chat service's bad moment. A cancellation of the task ends it in any case.
+        with ``on_error="log"``, is logged under ``ctfy_rx``, what is raised again shortly and seldom, and the
+        next event has its turn: for a bot that must outlive a chat service's bad moment. A cancellation of
+        the task ends it in any case.
 
         Raises `ConfigurationError` for another `on_error`.
         """
         check_on_error(on_error)
+        repeats = Repeats("the handler of each()")
         async with aiter(self) as items:
-            async for event in items:
-                if not await handled(handler, event, on_error=on_error):
-                    items.done(failed=True)
+            try:
+                async for event in items:
+                    if not await handled(handler, event, on_error=on_error, repeats=repeats):
+                        items.done(failed=True)
+            finally:
+                repeats.tell_the_rest()
 
     def __await__(self) -> NoReturn:
         raise TypeError(

@@ -42,6 +42,10 @@ class SharedStream(ContestStreams[P]):
         ::
 
             idle--connecting--open-----waiting(4 s)--connecting--open-----closed|
+
+        States are `Idle`, `Connecting`, `Open`, `Waiting` and `Closed`, of which one is ``status.current``;
+        news are `Gap`, `Late`, `Lagging`, `Dropped`, `NoContest` and `SubscriberFailed`. ``print`` says each
+        as a sentence; ``help(stream.status)`` has what they hold.
         """
         return self._pipeline.status
 

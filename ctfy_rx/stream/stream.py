@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from reactivex import Observable
 from reactivex import operators as ops
@@ -151,6 +151,17 @@ class EventStream(IteratedStream[P]):
     def _shared(self) -> EventStream:
         return EventStream.over(self, name=self._pipeline.name, header=self._pipeline.header)
 
+    @override
+    def named(self) -> Self:
+        stream, names, earlier = super().named(), self.names, self._earlier
+
+        def earlier_ones(since: str) -> Iterable[Event[Any]]:
+            rows = earlier(since) if earlier is not None else ()
+            return [names.directory.named(row) for row in rows]  # as known by now
+
+        stream._earlier = earlier and earlier_ones  # noqa: SLF001 - one of us
+        return stream
+
     # What becomes of it
 
     def described(self) -> Header:
@@ -164,8 +175,8 @@ class EventStream(IteratedStream[P]):
         ``.gz`` and ``.zst`` (with the extra ``zstd``, before Python 3.14) are compressed. Events are written
         within `every` seconds, and with `fsync` are on the disk then. A file that is there is gone on with: a
         torn end, which a crash leaves, is mended, and what the platform's log got since is fetched from
-        there, for the whole stream; a derived one says in the log that it lacks it. Keeps the connection
-        open.
+        there, for the whole stream, also with names; a derived one says in the log that it lacks it. Keeps
+        the connection open.
 
         Raises `RecordingFailed` where the file cannot be written, or somebody else records into it,
         `BadRecording` where it is something else, and `StreamClosed`. What fails later is logged, and raised

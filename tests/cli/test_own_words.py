@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ctfy_rx
-from ctfy_rx.cli.own_words import WORDS
+from ctfy_rx.cli.own_words import WORDS, in_own_words
 from ctfy_rx.demo.running import Platform
 
 from ..support.command import environment, finished
@@ -49,6 +49,10 @@ def test_a_refused_token_is_told_with_what_the_command_line_has(
     assert answer.returncode == 1
     assert said in answer.stderr
     assert "token=" not in answer.stderr
+
+
+def test_a_contest_that_there_is_not_is_told_with_the_option_that_names_it():
+    assert in_own_words(str(ctfy_rx.NoContest("nope"))).endswith(": --competition takes an id")
 
 
 def test_who_needs_an_administrators_token_is_told_without_python(platform: Platform, tmp_path: Path):

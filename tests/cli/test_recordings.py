@@ -50,6 +50,17 @@ def test_record_goes_on_where_it_left_off(platform: Platform, admin: dict[str, s
     assert ids == [int(row.id) for row in platform.rows]
 
 
+def test_what_is_recorded_has_names_so_that_who_watches_it_reads_no_ids(
+    platform: Platform, admin: dict[str, str], bare: dict[str, str], tmp_path: Path
+):
+    platform.solve(team=2, challenge=3)
+    path = str(tmp_path / "day1.jsonl")
+    assert finished("record", path, "--since", "start", "--for", "2", env=admin).returncode == 0
+    shown = finished("watch", "--replay", path, "--filter", "solves", "--json", env=bare).stdout
+    names = [json.loads(line)["challenge_name"] for line in shown.splitlines()]
+    assert platform.challenges[3].name in names
+
+
 def test_record_into_no_folder_fails_in_one_sentence(admin: dict[str, str], tmp_path: Path):
     done = finished("record", str(tmp_path / "no" / "day1.jsonl"), env=admin)
     assert done.returncode == 1

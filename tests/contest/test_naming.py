@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import reactivex
 from reactivex import Observable
 
@@ -112,6 +113,35 @@ def test_while_names_cannot_be_had_events_go_on_with_their_ids():
     platform = Platform(Marbles(**EVENTS), pwn="Overflow")
     platform.broken = True
     assert watched(platform, "--p--p") == [(2.0, "pwn"), (5.0, "pwn")]
+
+
+def told_at(m: Marbles, names: Names, coming: list[Event[Any]], ask: float) -> list[float]:
+    """When who asks at `ask` whether the names of what is coming are known is told so."""
+    told: list[float] = []
+    m.watch(m.hot("-").pipe(named(names, lambda _: m.time)))
+    m.at(ask, lambda: names.when_answered(lambda: told.append(m.now), coming))
+    m.run(60.0)
+    return told
+
+
+@pytest.mark.parametrize("ask", [0.25, 1.0, 5.0], ids=["on the way", "just answered", "long known"])
+def test_the_contests_of_what_comes_next_are_looked_up_before_that_is_given(ask: float):
+    platform = Platform(Marbles(**EVENTS), delay=0.5, pwn="Overflow")
+    names = Names(platform.look_up)
+    assert told_at(platform.m, names, [EVENTS["p"], EVENTS["q"], EVENTS["s"]], ask) == [max(ask, 0.5) + 0.5]
+    assert platform.asked == [(0.0, frozenset()), (max(ask, 0.5), frozenset({"quals"}))]
+
+
+def test_what_is_known_of_what_comes_next_is_not_looked_up_again():
+    platform = Platform(Marbles(**EVENTS), delay=0.5, pwn="Overflow")
+    assert told_at(platform.m, Names(platform.look_up), [EVENTS["p"]], 5.0) == [5.0]
+    assert platform.times == [0.0]
+
+
+def test_what_comes_next_waits_for_no_names_that_cannot_be_had():
+    platform = Platform(Marbles(**EVENTS))
+    platform.broken = True
+    assert told_at(platform.m, Names(platform.look_up), [EVENTS["q"]], 5.0) == [5.0]
 
 
 def test_nobody_looks_up_anything_when_the_last_has_left():

@@ -10,7 +10,7 @@ import reactivex
 from reactivex import Observable, Subject
 
 import ctfy_rx
-from ctfy_rx.contest import naming
+from ctfy_rx.contest import directory, naming
 from ctfy_rx.contest.eventual import Eventual
 from ctfy_rx.contest.merge_alongside import merge_alongside
 from ctfy_rx.demo.running import Platform
@@ -135,6 +135,28 @@ async def test_also_on_an_event_loop(p: Platform):
     async with ctfy_rx.events(p.url, token=p.admin_token, since="start") as stream:
         solve = await stream.first_bloods().next_event(timeout=PATIENCE)
         assert (solve.team_name, solve.challenge_name) == (p.teams[1].name, p.challenges[1].name)
+
+
+@pytest.mark.parametrize("waits_for_names", [True, False], ids=["names come last", "names come first"])
+def test_the_first_events_of_a_contest_that_is_over_have_their_names_too(
+    p: Platform, monkeypatch: pytest.MonkeyPatch, waits_for_names: bool
+):
+    monkeypatch.setattr(directory, "running_contests", lambda: answered_with(frozenset()))
+    p.solve(team=1, challenge=1)
+    with ctfy_rx.events(p.url, token=p.admin_token, since="start", autoconnect=False) as stream:
+        seen: list[Any] = []
+        stream.solves().named().subscribe(seen.append)
+        if not waits_for_names:
+            assert stream.names.wait(PATIENCE)
+        stream.connect()
+        until(lambda: seen)
+        assert (seen[0].team_name, seen[0].challenge_name) == (p.teams[1].name, p.challenges[1].name)
+
+
+def answered_with(answer: Any) -> Any:
+    """Steps that ask nothing."""
+    return answer
+    yield
 
 
 def test_history_has_the_names_of_its_contests(p: Platform):

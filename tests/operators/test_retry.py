@@ -487,6 +487,15 @@ def test_dispose_when_told_of_the_wait_ends_it():
     assert source.opened == [0]
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_who_ends_the_program_when_told_of_a_status_ends_it(stop: type[BaseException]):
+    def on_status(_: Status) -> None:
+        raise stop
+
+    with pytest.raises(stop):
+        reactivex.never().pipe(retry(on_status=on_status)).subscribe()
+
+
 def test_an_attempt_that_a_dispose_overtakes_opens_nothing_and_tells_nothing():
     """The timer may fire in its thread at the moment of the dispose."""
     attempts: list[abc.ScheduledAction] = []

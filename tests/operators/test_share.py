@@ -18,8 +18,10 @@ from reactivex.testing import TestScheduler
 from ctfy_rx.delivery.hub import Hub
 from ctfy_rx.delivery.interests import Member, Routes
 from ctfy_rx.delivery.iterators import to_iter
+from ctfy_rx.errors import StreamClosed
 from ctfy_rx.operators import share
 from ctfy_rx.operators.share import Shared
+from ctfy_rx.threads import process
 
 from ..support.marbles import Marbles
 
@@ -357,6 +359,29 @@ def test_an_end_while_it_lingers_is_the_end():
     m.watch(shared, "       ^")
     m.run()
     assert len(source.subscriptions) == 2
+
+
+def test_what_was_never_opened_is_left_though_it_is_idle():
+    source = Source()
+    shared = Shared(source, linger=9)
+    shared.leave_if_idle()
+    shared.subscribe(print)
+    assert (source.opened, source.closed) == (1, 0)
+
+
+@pytest.mark.parametrize("use", [Shared.subscribe, Shared.connect])
+def test_a_forked_child_is_refused_what_its_parent_holds_open_and_closes_none_of_it(
+    use: Callable[[Shared[str]], abc.DisposableBase], monkeypatch: pytest.MonkeyPatch
+):
+    source = Source()
+    shared = Shared(source)
+    held = [shared.connect(), shared.subscribe(print)]
+    monkeypatch.setattr(process, "_this", object())  # as after a fork
+    with pytest.raises(StreamClosed, match="opened before fork"):
+        use(shared)
+    for each in held:
+        each.dispose()
+    assert (source.opened, source.closed) == (1, 0)
 
 
 def test_close_while_it_lingers_closes_at_once():

@@ -37,7 +37,11 @@ def seconds(burst: Burst) -> list[float]:
 def test_n_wrong_answers_of_one_team_in_the_window_are_a_burst():
     [found] = bursts(wrong(0), wrong(20), wrong(25), wrong(30))
     assert seconds(found) == [20, 25, 30]
-    assert (found.team_id, (found.ended - found.began).total_seconds()) == ("red", 10.0)
+    assert (found.team_id, found.team_name, (found.ended - found.began).total_seconds()) == (
+        "red",
+        None,
+        10.0,
+    )
 
 
 def test_the_next_burst_needs_as_many_new_ones():

@@ -114,6 +114,22 @@ def test_a_file_that_is_gone_on_with_gets_what_happened_meanwhile(p: Platform, t
     assert ids(path) == sorted(set(ids(path)))
 
 
+def test_with_names_a_file_is_gone_on_with_too_and_what_happened_meanwhile_has_its_names(
+    p: Platform, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    path = tmp_path / "day1.jsonl"
+    for number in range(3):
+        with ctfy_rx.events(p.url, token=p.admin_token) as stream, stream.named().record(path):
+            until(lambda number=number, p=p: p.opened == number + 1)
+            p.solve(team=number, challenge=0)
+            until(lambda path=path, p=p: ids(path) == [int(row.id) for row in p.rows])
+        p.wrong(team=0, challenge=number)  # nobody listens
+    titles = {challenge.id: challenge.name for challenge in p.challenges}
+    for each in replay(path, speed=None).of_event("flag_*"):
+        assert each.challenge_name == titles[each.data["challenge_id"]]
+    assert "lacks what happened" not in caplog.text
+
+
 def test_the_log_recorded_again_adds_what_is_new(p: Platform, tmp_path: Path):
     path = tmp_path / "log.jsonl"
     for challenge in range(3):

@@ -48,7 +48,9 @@ async def test_what_the_handler_raises_is_logged_and_the_next_event_has_its_turn
     assert [record.name for record in errors()] == ["ctfy_rx"] * 3
     assert "flag_correct" in errors()[0].getMessage()
     assert "goes on with the next" in errors()[0].getMessage()
-    assert all(record.exc_info for record in errors())
+    assert [bool(record.exc_info) for record in errors()] == [True, False, False]
+    assert "raised" in errors()[2].getMessage()
+    assert "3 times in all" in errors()[2].getMessage()
 
 
 async def test_what_is_raised_before_there_is_anything_to_await_is_logged_too(errors):

@@ -23,6 +23,7 @@ def told(script: Script, connections: int, **options: Any) -> list[Status]:
         stream.subscribe()
         until(lambda: server.connections >= connections)
         stream.close()
+        until(lambda: statuses[-1].state == "closed")  # told by the reader, if it is telling just now
     return statuses
 
 

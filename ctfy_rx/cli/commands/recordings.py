@@ -48,7 +48,7 @@ def record_platform(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Record the events of a platform into a file, until Ctrl-C.
+    """Record the events of a platform into a file, with names, until Ctrl-C.
 
     One JSON object a line, as docs/recording.md says. A FILE that is there is gone on with: what the
     platform's log got since is fetched from there first.
