@@ -89,6 +89,17 @@ def test_a_connection_that_brings_only_what_nobody_wants_is_a_fruitful_one(p: Pl
             p.drop_connections(clean=True)
 
 
+def test_so_is_one_that_ends_with_a_frame_that_is_too_large(p: Platform):
+    with ctfy_rx.events(
+        p.url, initial=0.01, maximum=0.01, max_attempts=2, max_frame_bytes=100, retry_if=lambda _: True
+    ) as stream:
+        stream.of_event("alpha").subscribe()
+        for opened in (1, 2, 3, 4):
+            until(lambda opened=opened: p.opened == opened and p.connections)
+            p.send_bytes(b"event: beta\ndata: {}\n\ndata: " + b"x" * 200 + b"\n\n")
+        until(lambda: stream.stats.frames == 4)
+
+
 def test_who_waits_for_the_end_wants_no_events(p: Platform, made: list[str]):
     with ctfy_rx.events(p.url) as stream:
         stream.of_event("alpha").subscribe()
