@@ -10,6 +10,7 @@ __all__ = ["ChunkCutter"]
 _CRLF = b"\r\n"
 _DIGITS = re.compile(rb"[0-9a-fA-F]{1,8}")  # whoever sends a chunk of 4 GiB may wait for the parser
 _LONGEST_SIZE_LINE = 10
+_BETWEEN_TWO = re.compile(rb"\r\n([0-9a-fA-F]{1,8})\r\n")
 _CUT_SIZE_LINE = re.compile(rb"[0-9a-fA-F]{0,8}\r?")
 
 
@@ -39,8 +40,13 @@ class ChunkCutter:
         """The data of the chunks in `data`; not to be called when it has stopped."""
         data, at, left = self.unread + data, 0, self.left
         bodies: list[bytes] = []
+        has_looked_ahead = False
         while True:
             if left is None:
+                if not has_looked_ahead:
+                    has_looked_ahead = True
+                    ahead, at = _look_ahead(data, at)
+                    bodies += ahead
                 line_end = data.find(_CRLF, at, at + _LONGEST_SIZE_LINE)
                 left = _size(data[at:line_end]) if line_end >= 0 else None
                 if left is None:
@@ -57,6 +63,20 @@ class ChunkCutter:
         is_cut = _CUT_SIZE_LINE.fullmatch(self.unread) if left is None else self.unread in {b"", b"\r"}
         self.has_stopped = not is_cut
         return b"".join(bodies)
+
+
+def _look_ahead(data: bytes, at: int) -> tuple[list[bytes], int]:
+    """The bodies of the chunks from `at` on, but for the last one, and where that begins; none where one of
+    them is not as it should be.
+
+    One regular expression cuts them all, which takes half as long as one by one. What it takes for a size in
+    the middle of a body does not fit the lengths.
+    """
+    before, *parts = _BETWEEN_TWO.split(_CRLF + data[at:])
+    sizes, bodies = parts[:-2:2], parts[1:-2:2]
+    if before or not bodies or list(map(_size, sizes)) != list(map(len, bodies)):
+        return [], at
+    return bodies, len(data) - len(parts[-2]) - len(_CRLF) - len(parts[-1])
 
 
 @lru_cache(maxsize=1024)  # the sizes of a server's frames repeat
