@@ -62,7 +62,10 @@ class _Rest:
             raise ConnectionFailed(f"{address} is asked by another client meanwhile")
 
     def _request(self, get: Get) -> Any:
-        url = self._root.url.copy_with(path=self._root.url.path.rstrip("/") + get.path)
+        path = self._root.url.path.rstrip("/") + get.path
+        for sign, encoded in (("?", "%3F"), ("#", "%23")):  # of an id: httpx encodes all others
+            path = path.replace(sign, encoded)
+        url = self._root.url.copy_with(path=path)
         connect = self._root.connect_timeout
         return self._client.build_request(
             "GET",

@@ -34,9 +34,7 @@ class Names:
         self.directory = Directory()
         self._look_up = look_up
         self._contests = contests
-        self._coming: frozenset[str] = (
-            frozenset()
-        )  # the contests of events that somebody holds back for their names
+        self._coming = frozenset[str]()  # the contests of events that are held back for their names
         self._vain: set[str] = set()
         self._timers: list[abc.SchedulerBase] = []  # of those who are subscribed; the last one's is used
         self._turns = Turns()

@@ -38,6 +38,13 @@ def test_whoever_the_token_belongs_to_is_told_by_name_and_which_contests_there_a
     assert contest.competition_id in dict(told.others)
 
 
+@pytest.mark.parametrize("slip", ["no pe", "the final?", "final #2", "50%", "a/b", "é"])
+def test_whatever_is_written_for_a_contest_is_told_as_it_is_written(slip: str, p: Platform):
+    with ctfy_rx.events(p.url, token=p.admin_token, competition=slip) as stream:
+        [told] = Told(stream)
+    assert told.competition == slip
+
+
 def test_nobody_is_told_so_too(contest: Contest):
     with ctfy_rx.events(contest.url, competition="nope") as stream:
         [told] = Told(stream)

@@ -135,14 +135,12 @@ def test_nothing_is_updated_while_nothing_comes(notebook):
 
 
 def test_an_error_shows_the_line_of_the_cell_that_made_it(notebook):
-    notebook.run(
-        "from reactivex import operators\nbad = subject.pipe(operators.map(\n    lambda item: item.no_such_thing))",
-        "bad",
-    )
+    notebook.run("import reactivex.operators", "import")
+    notebook.run("bad = subject.pipe(reactivex.operators.map(\n    lambda item: item.no_such_thing))", "bad")
     notebook.run("notebook.live(bad)", "view")
     notebook.run("subject.on_next(1)", "other")
     notebook.until(lambda: "failed" in notebook.text("view"))
-    assert "line 3: lambda item: item.no_such_thing" in notebook.text("view")
+    assert "line 2: lambda item: item.no_such_thing" in notebook.text("view")
     assert notebook.printed["other"] == ""
 
 
