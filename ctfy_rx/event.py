@@ -54,8 +54,9 @@ class Event(msgspec.Struct, Generic[P], frozen=True, dict=True):
     """Something that happened in a contest: a name, data, and when.
 
     `text` is the payload as it came; `data`, `payload`, `at` and `received_at` are made from it when they are
-    first read. `received` and `logged` are unix times in seconds. `log_id`, `team_id` and `team_name` are
-    known of events that were read from the platform's activity log, and None where only a frame was seen.
+    first read. `received`, when its bytes were read, and `logged` are unix times in seconds. `log_id`,
+    `team_id` and `team_name` are known of events that were read from the platform's activity log, and None
+    where only a frame was seen.
     `challenge_name` and `actor_name` are filled in by `EventStream.named`, as is a team that the log did not
     tell.
     An event of the origin ``"local"`` came from nowhere: it was made here, as `scoreboard_updated` is after a

@@ -1,4 +1,4 @@
-"""The workers on the event loop that reads."""
+"""The workers on an event loop."""
 
 # ruff: noqa: BLE001  # what goes wrong while asking is the doorbell's to judge
 

@@ -1,4 +1,4 @@
-"""The workers beside a thread that reads."""
+"""The workers as threads."""
 
 # ruff: noqa: BLE001  # what goes wrong while asking is the doorbell's to judge
 
@@ -28,10 +28,10 @@ __all__ = ["ThreadWorkers"]
 
 
 class ThreadWorkers(Workers):
-    """Two threads.
+    """One thread delivers, one asks the platform.
 
-    Where there is no log, the one that delivers also reads the connection, as long as subscribers are quick;
-    else it has two to wait for, and the reader reads.
+    Where there is no log, the one that delivers also reads the connection, as long as subscribers are quick.
+    Where there is one, events come from two sides, for which one thread cannot wait: the reader reads.
     """
 
     def __init__(self, source: Frames, doorbell: Doorbell, delivery: Delivery, when_named: WhenNamed) -> None:
@@ -97,6 +97,7 @@ class ThreadWorkers(Workers):
                 self._do(Effects(effects))
         except Exception as error:  # nobody would hear of it, and the stream would go on without its log
             self._delivery.end(error)
+            self._doorbell.reopen()  # who delivers may be reading, and hears nothing else
         if self._rest is not None:
             self._rest.close()
         self._has_read()

@@ -1,5 +1,5 @@
-"""Who does what `Doorbell` and `Delivery` decide: two daemon threads beside the reader, or two tasks on its
-event loop. Here is what both share."""
+"""Who does what `Doorbell` and `Delivery` decide, beside the reader of the connection: daemon threads, or
+tasks on its event loop. Here is what both share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISPOSED = "disposed before the connection was opened"
 
 
 class Workers:
-    """Two: one delivers, one asks the platform, from the first connection on that can ask one.
+    """They deliver events, and ask the platform from the first connection on that can ask one.
 
     The first events of the log wait for their names, `names_within` seconds at most.
     """

@@ -69,7 +69,7 @@ class Doorbell:
         self._since = since
         self._anonymous_ok = anonymous_ok
         self._tell = tell
-        self._reopen = reopen
+        self.reopen = reopen
         self._counters = counters
         self._clock = clock
         self._random = random
@@ -172,7 +172,7 @@ class Doorbell:
         """Whether what the log holds may come, as from the first time on that it was there."""
         return self.start is not None
 
-    # While a connection is open; on the thread that reads it
+    # While a connection is open; by whoever reads it
 
     def live(self, events: list[Event[Payload]]) -> list[Event[Payload]]:
         """Those of `events` that are to be delivered: those that it does not take."""
@@ -287,4 +287,4 @@ class Doorbell:
     def _doubt(self) -> None:
         """Open the connection anew, and ask before that."""
         self._sure_of = None
-        self._reopen()
+        self.reopen()

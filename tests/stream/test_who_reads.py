@@ -12,11 +12,12 @@ import pytest
 
 import ctfy_rx
 from ctfy_rx.demo.running import Platform
+from ctfy_rx.platform.doorbell import Doorbell
 from ctfy_rx.sse import Frame, FrameDecoder
 from ctfy_rx.threads.lead import PATIENCE as PATIENCE_OF_THE_FOLLOWER
 
 from ..connection.test_direct_body import Around, Passing
-from ..support.threads import readers, started
+from ..support.threads import readers, stands_in, started
 from ..support.waiting import PATIENCE, until
 
 TICK = b"event: tick\ndata: {}\n\n"
@@ -145,6 +146,29 @@ def test_the_repr_of_a_stream_says_where_httpx_reads_it_which_takes_longer(p: Pl
         assert repr(httpxs).endswith("(connected; nobody: signals only, 1 subscribed, read by httpx)>")
         httpxs.close()
         assert repr(httpxs).endswith("(closed, 0 subscribed)>")
+
+
+def test_when_the_thread_that_asks_dies_subscribers_hear_of_it_though_nothing_is_to_be_read(
+    p: Platform, monkeypatch: pytest.MonkeyPatch
+):
+    is_broken, failures, read_at = threading.Event(), list[Exception](), Doorbell._read_at
+
+    def breaking(self: Doorbell) -> float:
+        if is_broken.is_set():
+            until(lambda: stands_in(started("ctfy_rx delivery")[0], "read"))
+            raise RuntimeError("broken")
+        return read_at(self)
+
+    monkeypatch.setattr(Doorbell, "_read_at", breaking)
+    heard = Heard()
+    with ctfy_rx.events(p.url, token=p.admin_token, log=False) as stream:
+        stream.of_event("tick").subscribe(heard, failures.append)
+        until(lambda: p.connections)
+        send_ticks(p, heard, 5)
+        is_broken.set()
+        p.send_bytes(b"event: team_membership_changed\ndata: {}\n\n")  # it is to ask who we are
+        until(lambda: failures)
+    assert str(failures[0]) == "broken"
 
 
 def test_callbacks_that_take_long_again_and_again_hold_up_no_large_frames(p: Platform):
