@@ -55,6 +55,7 @@ def send_ticks(p: Platform, heard: Heard, number: int) -> None:
         until(lambda before=before: len(heard.threads) > before)
 
 
+@pytest.mark.direct_reads
 @pytest.mark.parametrize("options", [{}, {"log": False}], ids=["without a token", "without the log"])
 def test_while_callbacks_are_quick_their_thread_reads(
     options: dict[str, Any], p: Platform, read_by: list[str]
@@ -148,6 +149,7 @@ def test_the_repr_of_a_stream_says_where_httpx_reads_it_which_takes_longer(p: Pl
         assert repr(httpxs).endswith("(closed, 0 subscribed)>")
 
 
+@pytest.mark.direct_reads
 def test_when_the_thread_that_asks_dies_subscribers_hear_of_it_though_nothing_is_to_be_read(
     p: Platform, monkeypatch: pytest.MonkeyPatch
 ):
