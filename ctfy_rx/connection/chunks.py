@@ -12,6 +12,8 @@ _DIGITS = re.compile(rb"[0-9a-fA-F]{1,8}")  # whoever sends a chunk of 4 GiB may
 _LONGEST_SIZE_LINE = 10
 _BETWEEN_TWO = re.compile(rb"\r\n([0-9a-fA-F]{1,8})\r\n")
 _CUT_SIZE_LINE = re.compile(rb"[0-9a-fA-F]{0,8}\r?")
+_SMALL = 512
+_MANY = 4
 
 
 class ChunkCutter:
@@ -43,14 +45,15 @@ class ChunkCutter:
         has_looked_ahead = False
         while True:
             if left is None:
-                if not has_looked_ahead:
-                    has_looked_ahead = True
-                    ahead, at = _look_ahead(data, at)
-                    bodies += ahead
                 line_end = data.find(_CRLF, at, at + _LONGEST_SIZE_LINE)
                 left = _size(data[at:line_end]) if line_end >= 0 else None
                 if left is None:
                     break
+                if left < _SMALL and left * _MANY < len(data) - at and not has_looked_ahead:
+                    has_looked_ahead, left = True, None
+                    ahead, at = _look_ahead(data, at)
+                    bodies += ahead
+                    continue
                 at = line_end + 2
             stop = at + left
             bodies.append(data[at:stop])
@@ -60,8 +63,9 @@ class ChunkCutter:
                 break
             at, left = stop + 2, None
         self.left, self.unread = left, data[at:]
-        is_cut = _CUT_SIZE_LINE.fullmatch(self.unread) if left is None else self.unread in {b"", b"\r"}
-        self.has_stopped = not is_cut
+        if self.unread:
+            is_cut = _CUT_SIZE_LINE.fullmatch(self.unread) if left is None else self.unread == b"\r"
+            self.has_stopped = not is_cut
         return b"".join(bodies)
 
 
@@ -69,8 +73,9 @@ def _look_ahead(data: bytes, at: int) -> tuple[list[bytes], int]:
     """The bodies of the chunks from `at` on, but for the last one, and where that begins; none where one of
     them is not as it should be.
 
-    One regular expression cuts them all, which takes half as long as one by one. What it takes for a size in
-    the middle of a body does not fit the lengths.
+    One regular expression cuts them all, which for many small ones takes two thirds of the time; but it looks
+    at every byte, a nanosecond each. What it takes for a size in the middle of a body does not fit the
+    lengths.
     """
     before, *parts = _BETWEEN_TWO.split(_CRLF + data[at:])
     sizes, bodies = parts[:-2:2], parts[1:-2:2]
