@@ -10,10 +10,27 @@ import msgspec
 
 from ctfy_rx.catalogue import PAYLOADS, Payload
 
-__all__ = ["decoded", "encoded", "payload_of"]
+__all__ = ["decoded", "encoded", "from_json", "payload_of"]
 
 _decode_json = msgspec.json.Decoder().decode
+_encode_json = msgspec.json.Encoder().encode
 _UNDECODABLE = (msgspec.DecodeError, UnicodeEncodeError, RecursionError)  # the second for lone surrogates
+
+
+def from_json(text: str | bytes) -> Any:
+    """The decoded JSON. Raises ValueError where it is none.
+
+    >>> from_json(b'{"a": [1, NaN]}')
+    {'a': [1, nan]}
+    """
+    try:
+        return _decode_json(text)
+    except _UNDECODABLE:
+        pass
+    try:
+        return json.loads(text)  # what msgspec refuses and the platform's SDK takes: NaN, lone surrogates
+    except RecursionError:
+        raise ValueError("this JSON is nested too deeply") from None
 
 
 def decoded(text: str) -> Any:
@@ -23,12 +40,8 @@ def decoded(text: str) -> Any:
     ({'a': 1}, 'no { json')
     """
     try:
-        return _decode_json(text)
-    except _UNDECODABLE:
-        pass
-    try:
-        return json.loads(text)  # what msgspec refuses and the platform's SDK takes: NaN, lone surrogates
-    except (ValueError, RecursionError):
+        return from_json(text)
+    except ValueError:
         return text
 
 
@@ -39,7 +52,7 @@ def encoded(data: Any) -> str:
     '{"a":[1,null]}'
     """
     try:
-        return msgspec.json.encode(data).decode()
+        return _encode_json(data).decode()
     except (UnicodeEncodeError, OverflowError):  # lone surrogates, numbers of more than 64 bits
         return json.dumps(data, separators=(",", ":"))
 

@@ -7,7 +7,6 @@ network.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from ctfy_rx.connection.answers import AN_ANSWER, Sought, refusal
 from ctfy_rx.connection.redaction import Secrets
 from ctfy_rx.connection.route import DIRECT, Way
+from ctfy_rx.decoding import from_json
 from ctfy_rx.errors import HttpError
 
 __all__ = ["Answer", "Drive", "Get", "Steps"]
@@ -65,8 +65,8 @@ class Answer:
     def json(self) -> Any:
         """The decoded body, None where it is no JSON."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return from_json(self.body)
+        except ValueError:
             return None
 
 
