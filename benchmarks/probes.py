@@ -367,14 +367,15 @@ def _read(client: Any, rows: int) -> float:
 
 def log(rows: str) -> dict[str, float]:
     """From an answer's frame to its event on an idle platform, in milliseconds, beside one read of the same
-    rows at the same moment, by httpx; and the seconds in which a stream that is `rows` rows behind has
-    delivered them, beside those in which their pages alone are read."""
+    rows at the same moment, by httpx, in turn; and the seconds in which a stream that is `rows` rows behind
+    has delivered them, beside those in which their pages alone are read."""
     import httpx
 
     import ctfy_rx
     from ctfy_rx.ledger import OVERLAP
     from tests.support.platforms import real_platform
 
+    turns, answers = 6, 8
     frame_at, reads, waited = 0.0, list[float](), list[float]()
     heard, opened = threading.Event(), threading.Event()
 
@@ -383,7 +384,7 @@ def log(rows: str) -> dict[str, float]:
         if frame.event != "flag_wrong":
             return
         frame_at = time.monotonic()
-        if not opened.is_set():  # nobody else reads the log yet
+        if not opened.is_set():  # nobody else reads the log
             _page(client, since=(datetime.now(UTC) - timedelta(seconds=OVERLAP)).isoformat())
             reads.append(time.monotonic() - frame_at)
             heard.set()
@@ -392,11 +393,11 @@ def log(rows: str) -> dict[str, float]:
         waited.append(time.monotonic() - frame_at)
         heard.set()
 
-    def answer(times: int) -> None:
-        for place in range(times):
+    def answer() -> None:
+        for place in range(answers):
             time.sleep(0.5)  # it is idle: no read of the log was just now
             heard.clear()
-            platform.wrong(place % 12)
+            platform.wrong(place)
             assert heard.wait(30)
 
     with real_platform() as platform, httpx.Client(base_url=platform.url) as client:
@@ -404,16 +405,20 @@ def log(rows: str) -> dict[str, float]:
         client.headers["Authorization"] = f"Bearer {token}"
         raw = ctfy_rx.frames(url, token=token).subscribe(on_frame)
         time.sleep(2)  # it is open
-        answer(24)
-        with ctfy_rx.events(url, token=token) as stream:
-            stream.status.subscribe(lambda status: isinstance(status, ctfy_rx.Open) and opened.set())
-            stream.of_event("flag_wrong").subscribe(on_event)
-            assert opened.wait(60)
-            answer(24)
+        for _ in range(turns):
+            answer()
+            with ctfy_rx.events(url, token=token) as stream:
+                stream.status.subscribe(lambda status: isinstance(status, ctfy_rx.Open) and opened.set())
+                stream.of_event("flag_wrong").subscribe(on_event)
+                assert opened.wait(60)
+                answer()
+            opened.clear()
         raw.dispose()
-        _fill(platform.home / "platform.sqlite3", int(rows) - 48)
-        behind = [_caught_up(url, token, int(rows)) for _ in range(3)]
-        pages = [_read(client, int(rows)) for _ in range(3)]
+        _fill(platform.home / "platform.sqlite3", int(rows) - 2 * turns * answers)
+        behind, pages = list[float](), list[float]()
+        for _ in range(5):
+            behind.append(_caught_up(url, token, int(rows)))
+            pages.append(_read(client, int(rows)))
     return {
         "one_read_ms": median(reads) * 1e3,
         "frame_to_event_ms": median(waited) * 1e3,

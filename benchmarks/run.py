@@ -111,7 +111,7 @@ def _latency(url: str, rounds: int, _: int) -> Any:
     taken: dict[str, list[Any]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
         for kind in kinds:
-            taken[kind].append(_child("benchmarks.probes", "latency", kind, f"{url}/paced/500/100", 500))
+            taken[kind].append(_child("benchmarks.probes", "latency", kind, f"{url}/paced/1000/200", 1000))
     return {kind: _medians(runs) for kind, runs in taken.items()}
 
 
