@@ -95,7 +95,7 @@ class ConnectionFailed(CtfyRxError):
 
 
 class ConnectionTimedOut(ConnectionFailed):
-    """The peer did not answer, or no byte came for `idle_timeout` seconds."""
+    """The peer did not answer, or too slowly, or no byte came for `idle_timeout` seconds."""
 
 
 class CertificateRejected(ConnectionFailed):

@@ -29,7 +29,7 @@ HOUSE = """
     threads: coroutines process turns waiting / lead loops / consumers
     delivery: culprit receipts subscribers / buffer / mailboxes repeats / handling slow_subscriber / queues /
         clock guard interests iterators / guarded hub / cold status_feed
-    connection: chunks content_coding either_httpx http_values route tls / redaction /
+    connection: chunks content_coding either_httpx http_values route time_limits tls / redaction /
         client_maker direct_body request / answers bodies clients redirects /
         credentials failures steps / options rest / attempt / driver / loop_driver thread_driver / frames
     platform: asking effects questions / since / doorbell whole_log

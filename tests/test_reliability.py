@@ -15,7 +15,7 @@ NAMED = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE)
 @pytest.mark.parametrize(("file", "test"), NAMED)
 def test_a_test_that_the_page_names_is_there(file: str, test: str):
     code = (ROOT / file).read_text(encoding="utf-8")
-    assert f"\ndef {test}(" in code if test else re.search(r"\ndef test_|\ntest_\w+ =", code)
+    assert re.search(rf"\n(async )?def {test}\(" if test else r"\ndef test_|\ntest_\w+ =", code)
 
 
 def test_each_promise_names_a_test():

@@ -13,20 +13,12 @@ import httpx
 from ctfy_rx.connection.content_coding import Content
 from ctfy_rx.connection.direct_body import async_raw_body, raw_body
 from ctfy_rx.connection.request import address_of
-from ctfy_rx.errors import ConnectionFailed, ConnectionTimedOut
+from ctfy_rx.connection.time_limits import too_slow
+from ctfy_rx.errors import ConnectionFailed
 
-__all__ = [
-    "MAX_SECONDS",
-    "WholeBody",
-    "async_body_of",
-    "body_of",
-    "is_gone",
-    "refuse_compressed",
-    "too_slow",
-]
+__all__ = ["WholeBody", "async_body_of", "body_of", "is_gone", "refuse_compressed"]
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_SECONDS = 60.0
 
 
 def body_of(response: Any, idle_timeout: float | None = None) -> Generator[bytes, None, None]:
@@ -62,13 +54,14 @@ async def async_body_of(response: Any, idle_timeout: float | None = None) -> Asy
 
 
 class WholeBody:
-    """Gathers a body from `address`, up to a size and for a time; `ConnectionFailed` beyond them."""
+    """Gathers a body from `address`, up to a size and for `seconds`; `ConnectionFailed` beyond them."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, seconds: float) -> None:
         self._address = address
+        self._seconds = seconds
         self._pieces: list[bytes] = []
         self._size = 0
-        self._until = time.monotonic() + MAX_SECONDS
+        self._until = time.monotonic() + seconds
 
     def add(self, piece: bytes) -> None:
         """Take in what has come."""
@@ -77,7 +70,7 @@ class WholeBody:
         if self._size > MAX_BODY_BYTES:
             raise ConnectionFailed(f"{self._address} sends more than {MAX_BODY_BYTES} bytes in one answer")
         if time.monotonic() > self._until:
-            raise too_slow(self._address)
+            raise too_slow(self._address, self._seconds)
 
     def bytes(self) -> bytes:
         """All of it."""
@@ -93,8 +86,3 @@ def refuse_compressed(response: Any) -> None:
     """Raise `ConnectionFailed` for a coded body: not asked for, and httpx decompresses without a bound."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise ConnectionFailed(f"{address_of(httpx.URL(str(response.request.url)))} sent a compressed answer")
-
-
-def too_slow(address: str) -> ConnectionTimedOut:
-    """The error for an answer that never ends."""
-    return ConnectionTimedOut(f"{address} needs more than {MAX_SECONDS:.0f} s for one answer")

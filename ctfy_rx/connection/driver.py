@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator
 from typing import Any
 
+import httpx
 from reactivex import abc
 
 from ctfy_rx.connection.answers import refusal
@@ -21,7 +22,9 @@ from ctfy_rx.connection.direct_body import is_read_below
 from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.redaction import redact_logs
 from ctfy_rx.connection.redirects import exchange, redirect_target
+from ctfy_rx.connection.request import address_of
 from ctfy_rx.connection.route import DIRECT, Route, Way
+from ctfy_rx.connection.time_limits import HeadLimit
 from ctfy_rx.errors import FrameTooLarge, StreamClosed
 from ctfy_rx.sse import Frame, FrameDecoder
 
@@ -36,6 +39,8 @@ class Driver:
     What refuses has `refusal_timeout` seconds to say why, a page in the place of a stream `page_timeout`: its
     head says what is wrong with it, and it may go on for ever.
     """
+
+    _head: HeadLimit
 
     def __init__(
         self,
@@ -99,6 +104,7 @@ class Driver:
             method = getattr(info.get("request"), "method", b"")
             if method != b"CONNECT":
                 self._session.on_accepted()
+        self._head.trace(name)
 
     def opened(self, response: Any) -> None:
         """`response` is the stream."""
@@ -124,10 +130,17 @@ class Driver:
 
     def translated(self, error: Exception) -> Exception:
         """Ours for an error of the HTTP library's."""
+        if self._head.is_over:
+            return self._head.error(self._way.to(self._asked))
         tried, was_open = self._attempt, self._session.was_open
         return translated(
             error, address=tried.address, secrets=tried.secrets, way=self._way, was_open=was_open
         )
+
+    @property
+    def _asked(self) -> str:
+        """The address of the last request, as it may be shown."""
+        return self._attempt.secrets.hidden(address_of(httpx.URL(str(self._request.url))))
 
     def deliver(self, chunk: bytes) -> None:
         """Give the observer the frames that `chunk` completes, those that are wanted."""

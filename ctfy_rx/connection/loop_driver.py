@@ -17,6 +17,7 @@ from ctfy_rx.connection.attempt import Attempt
 from ctfy_rx.connection.bodies import async_body_of
 from ctfy_rx.connection.clients import LoopSockets
 from ctfy_rx.connection.driver import Driver
+from ctfy_rx.connection.time_limits import HeadLimit
 from ctfy_rx.errors import LoopClosed
 from ctfy_rx.sse import Frame, FrameDecoder
 from ctfy_rx.threads.loops import LoopTask, on_loop
@@ -40,6 +41,7 @@ class LoopDriver(Driver):
         super().__init__(attempt, decoder, observer, **timeouts)
         self._loop = loop
         self._reading = asyncio.Timeout(None)  # ends at once when it is asked to
+        self._head = HeadLimit(attempt.wanted.head_timeout, self._stop_reading, loop.call_later)
         self._sockets = LoopSockets()
         self._task: LoopTask | None = None
 

@@ -40,6 +40,7 @@ CREDENTIALS = (b"authorization", b"cookie", b"proxy-authorization")
 """The headers that hold them."""
 
 _HTTP, _HTTPS = 80, 443
+_HEAD_SECONDS = 5.0
 _HEADER_TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]+")
 
 
@@ -150,6 +151,12 @@ class EventRequest:
     def address(self) -> str:
         """The URL as it may be shown."""
         return address_of(self.url)
+
+    @property
+    def head_timeout(self) -> float | None:
+        """Seconds after which the head of an answer has to be whole, which may begin at the end of
+        `idle_timeout`; None: for ever."""
+        return None if self.idle_timeout is None else self.idle_timeout + _HEAD_SECONDS
 
     def located(self, url: httpx.URL, client: Any) -> tuple[EventRequest, str | None]:
         """This request for `url`, which then holds all parameters and no credentials, and the token that was

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import httpx
 
 from ctfy_rx.connection.answers import answer_behind
-from ctfy_rx.connection.bodies import MAX_SECONDS, WholeBody, is_gone, refuse_compressed, too_slow
+from ctfy_rx.connection.bodies import WholeBody, is_gone, refuse_compressed
 from ctfy_rx.connection.clients import Lifeline, LoopSockets, Trace, add_bearer
 from ctfy_rx.connection.failures import translated
 from ctfy_rx.connection.redaction import Secrets, redact_logs
@@ -20,7 +20,8 @@ from ctfy_rx.connection.redirects import REDIRECTS
 from ctfy_rx.connection.request import address_of, is_home, user_agent
 from ctfy_rx.connection.route import Route
 from ctfy_rx.connection.steps import Answer, Drive, Get, Steps
-from ctfy_rx.errors import ConnectionFailed
+from ctfy_rx.connection.time_limits import MAX_SECONDS, TimeLimit, too_slow
+from ctfy_rx.errors import ConnectionFailed, ConnectionTimedOut
 
 __all__ = ["LoopRest", "Root", "ThreadRest"]
 
@@ -37,6 +38,7 @@ class Root:
     token: str = field(repr=False)
     connect_timeout: float
     read_timeout: float | None = None
+    answer_timeout: float = MAX_SECONDS  # for all of one
 
     @property
     def secrets(self) -> Secrets:
@@ -94,6 +96,9 @@ class _Rest:
         way = self._route.way(response.request.url)
         return Answer(response.status_code, response.headers, body, address, self._secrets, way)
 
+    def _too_slow(self) -> ConnectionTimedOut:
+        return too_slow(address_of(self._root.url), self._root.answer_timeout)
+
     def _translated(self, error: Exception) -> Exception:
         way = self._route.way(self._root.url)
         return translated(error, address=address_of(self._root.url), secrets=self._secrets, way=way)
@@ -105,6 +110,7 @@ class ThreadRest(_Rest):
     def __init__(self, client: Any, root: Root) -> None:
         super().__init__(client, root)
         self._lifeline = Lifeline()
+        self._is_cut = False
         self._asking = threading.Lock()
 
     def ask(self, steps: Steps[T]) -> T:
@@ -119,6 +125,7 @@ class ThreadRest(_Rest):
 
     def cut(self) -> None:
         """End what is being asked, with an error for who asks; returns at once."""
+        self._is_cut = True
         self._lifeline.cut()
 
     def close(self) -> None:
@@ -137,25 +144,41 @@ class ThreadRest(_Rest):
         return self._sent(get) if self._upgrades(answer) else answer
 
     def _sent(self, get: Get) -> Answer:
-        failure: Exception
+        limit = TimeLimit(self._root.answer_timeout, self._lifeline.cut)
+        result: Answer | Exception
         try:
-            redact_logs(self._secrets)
-            request = self._request(get)
-            request.extensions["trace"] = self._trace
-            try:
-                response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
-            except Exception as error:  # noqa: BLE001 - a hook's, or it is raised again
-                response = answer_behind(error)
-            with closing(response):
-                self._lifeline.hold(response.extensions.get("network_stream"))
-                body = WholeBody(address_of(self._root.url))
-                refuse_compressed(response)
-                for piece in () if is_gone(response) else response.iter_bytes():
-                    body.add(piece)
-            return self._answer(response, body.bytes())
+            result = self._exchanged(get)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer that did not come
-            failure = self._translated(error)
-        raise failure  # out of the handler: httpx's error, which holds the request, is not chained
+            result = self._translated(error)
+        finally:
+            limit.end()
+        if limit.is_over:  # what looks like an answer is the beginning of one
+            result = self._too_slow()
+            self._go_on_after_a_cut()
+        if isinstance(result, Exception):
+            raise result  # out of the handler: httpx's error, which holds the request, is not chained
+        return result
+
+    def _exchanged(self, get: Get) -> Answer:
+        redact_logs(self._secrets)
+        request = self._request(get)
+        request.extensions["trace"] = self._trace
+        body = WholeBody(address_of(self._root.url), self._root.answer_timeout)
+        try:
+            response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
+        except Exception as error:  # noqa: BLE001 - a hook's, or it is raised again
+            response = answer_behind(error)
+        with closing(response):
+            self._lifeline.hold(response.extensions.get("network_stream"))
+            refuse_compressed(response)
+            for piece in () if is_gone(response) else response.iter_bytes():
+                body.add(piece)
+        return self._answer(response, body.bytes())
+
+    def _go_on_after_a_cut(self) -> None:
+        self._lifeline = Lifeline()
+        if self._is_cut:  # perhaps just now, and what was cut is the one before
+            self._lifeline.cut()
 
 
 class LoopRest(_Rest):
@@ -218,7 +241,8 @@ class LoopRest(_Rest):
             redact_logs(self._secrets)
             request = self._request(get)
             request.extensions["trace"] = self._tracing()
-            async with asyncio.timeout(MAX_SECONDS):
+            body = WholeBody(address_of(self._root.url), self._root.answer_timeout)
+            async with asyncio.timeout(self._root.answer_timeout):
                 try:
                     response = await self._client.send(
                         request, stream=True, auth=None, follow_redirects=False
@@ -226,7 +250,6 @@ class LoopRest(_Rest):
                 except Exception as error:  # noqa: BLE001 - as above
                     response = answer_behind(error)
                 async with aclosing(response):
-                    body = WholeBody(address_of(self._root.url))
                     refuse_compressed(response)
                     if not is_gone(response):
                         async with aclosing(response.aiter_bytes()) as pieces:
@@ -234,7 +257,7 @@ class LoopRest(_Rest):
                                 body.add(piece)
             return self._answer(response, body.bytes())
         except TimeoutError:
-            failure = too_slow(address_of(self._root.url))
+            failure = self._too_slow()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer that did not come
             failure = self._translated(error)
         raise failure  # as above

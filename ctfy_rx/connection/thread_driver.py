@@ -15,6 +15,7 @@ from ctfy_rx.connection.bodies import body_of
 from ctfy_rx.connection.clients import Lifeline
 from ctfy_rx.connection.direct_body import is_read_below
 from ctfy_rx.connection.driver import Driver
+from ctfy_rx.connection.time_limits import HeadLimit, later
 from ctfy_rx.delivery.slow_subscriber import refused_exit
 from ctfy_rx.reconnect import to_the_end
 
@@ -29,6 +30,7 @@ class ThreadDriver(Driver):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._lifeline = Lifeline()
+        self._head = HeadLimit(self._attempt.wanted.head_timeout, self._lifeline.cut)
         self._may_move = False
 
     def start(self) -> None:
@@ -112,9 +114,7 @@ class ThreadDriver(Driver):
     def _beginning(self, response: Any) -> bytes:
         body = b""
         is_page = response.is_success
-        timer = threading.Timer(self._page_timeout if is_page else self._refusal_timeout, self._lifeline.cut)
-        timer.daemon = True
-        timer.start()
+        timer = later(self._page_timeout if is_page else self._refusal_timeout, self._lifeline.cut)
         with suppress(Exception):  # the status says what matters
             for chunk in body_of(response):
                 body += chunk

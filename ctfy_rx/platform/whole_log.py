@@ -85,7 +85,7 @@ def _blocking(source: Frames, *, patience: float | None = None) -> ThreadRest:
             status=0,
         )
     if patience is not None:
-        root = replace(root, connect_timeout=patience, read_timeout=patience)
+        root = replace(root, connect_timeout=patience, read_timeout=patience, answer_timeout=patience)
     return ThreadRest(client, root)
 
 
