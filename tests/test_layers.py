@@ -39,8 +39,8 @@ HOUSE = """
     notebook: blame tally view / heat items picture race rate wall / cells painting terminal / live
     pipeline: asking ending kept lineage unheard / backlog fluent logbook / overseer workers /
         loop_workers thread_workers / stage / pipeline
-    contest: admins eventual merge_alongside mine refreshing values / boards questions / absence bloods boxes
-        directory / naming / streams
+    contest: admins eventual merge_alongside mine refreshing values / boards questions / bloods boxes
+        directory / absence naming / streams
     stream: shared to_table / domain / iterated / stream / events history replay
     relay: broker intake messages public / in_flight pulling ring / journal / reading sending / publishing
         threads / consuming / sources / replaying / serving

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
 
 from reactivex.disposable import Disposable, SerialDisposable
 
+from ctfy_rx.connection.steps import Steps
+from ctfy_rx.contest.directory import contest_of
 from ctfy_rx.contest.questions import contests_instead_of
+from ctfy_rx.errors import CtfyRxError
+from ctfy_rx.event import Event
 from ctfy_rx.pipeline.pipeline import Pipeline
+from ctfy_rx.platform.questions import Identity
 from ctfy_rx.status import Closed, Idle, NoContest, Open, Status
 
-__all__ = ["absence"]
+__all__ = ["absence", "absence_from"]
 
 
 def absence(pipeline: Pipeline, competition: str) -> Callable[[Status], None]:
@@ -56,3 +63,15 @@ def _is_in_doubt(pipeline: Pipeline, status: Open, competition: str) -> bool:
 
 def _ask_again_when_it_opens(_: Exception) -> None:
     pass
+
+
+def absence_from(pipeline: Pipeline, rows: Iterable[Event[Any]], me: Identity) -> Steps[None]:
+    """The same for the log that was read to its end, once: what must be asked where none of its `rows` is of
+    the one contest. There may be some of a contest that is gone."""
+    one = pipeline.competition
+    if one is None or one in me.contests or any(contest_of(row) == one for row in rows):
+        return
+    with suppress(CtfyRxError):  # the rows, of which there are none, have come all the same
+        others = yield from contests_instead_of(one)
+        if others is not None:
+            pipeline.tell(NoContest(one, str(me), others))

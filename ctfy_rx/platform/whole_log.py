@@ -16,7 +16,7 @@ from ctfy_rx.connection.steps import Steps
 from ctfy_rx.errors import CtfyRxError, LogUnavailable
 from ctfy_rx.event import Event
 from ctfy_rx.platform.asking import asked
-from ctfy_rx.platform.questions import Log, identify, version
+from ctfy_rx.platform.questions import Identity, Log, identify, version
 from ctfy_rx.platform.since import Moment, Place, beginning, moment
 from ctfy_rx.reconnect import Session
 
@@ -28,8 +28,8 @@ _REFUSED = "to read the activity log, history() needs the URL of a platform and 
 
 Observer = abc.ObserverBase[Event[Payload]]
 
-AskOf = Callable[[list[Event[Payload]]], Steps[None]]
-"""What is asked of the rows of the log, before they are given."""
+AskOf = Callable[[list[Event[Payload]], Identity], Steps[None]]
+"""What is asked of the rows of somebody's log, before they are given."""
 
 
 def logged(source: Frames, since: Place, until: Moment | None, then: AskOf) -> Observable[Event[Payload]]:
@@ -97,5 +97,5 @@ def _rows(since: Place, until: Moment | None, then: AskOf) -> Steps[list[Event[P
     ledger = yield from beginning(since, log)
     end = None if until is None else (yield from moment(until, log))
     rows = yield from log.catch_up(ledger, until=end)
-    yield from then(rows)
+    yield from then(rows, identity)
     return rows

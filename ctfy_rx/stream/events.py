@@ -171,7 +171,7 @@ def events(
         return Header.now(source.address, platform_version=version_of(source), after=after)
 
     pipeline.header = header
-    earlier = partial(logged_now, source, lambda rows: names_of(pipeline, rows))
+    earlier = partial(logged_now, source, lambda rows, _: names_of(pipeline, rows))
     stream = EventStream(pipeline, pipeline.events, earlier=earlier if log is not False else None)
     if competition is None:
         return stream

@@ -5,12 +5,17 @@ from __future__ import annotations
 import httpx
 from typing_extensions import Unpack
 
+from ctfy_rx.catalogue import Payload
 from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.credentials import Token, url_and_token, with_environment
 from ctfy_rx.connection.frames import frames
 from ctfy_rx.connection.options import FramesOptions
+from ctfy_rx.connection.steps import Steps
+from ctfy_rx.contest.absence import absence_from
 from ctfy_rx.contest.naming import names_of
+from ctfy_rx.event import Event
 from ctfy_rx.pipeline.pipeline import Pipeline
+from ctfy_rx.platform.questions import Identity
 from ctfy_rx.platform.since import Moment, Since, check_moment, checked
 from ctfy_rx.platform.whole_log import logged
 from ctfy_rx.stream.stream import EventStream
@@ -41,8 +46,9 @@ def history(
     `since` and `until`, both inclusive, are times: a datetime, a naive one in local time, or how long ago, a
     timedelta or seconds; `since` may also be ``"start"``, or an event or its cursor, after which it goes on.
     An admin gets everybody's events, a player the own ones. `competition` is the id of the one contest to
-    read. All other options are those of `events` and `frames`. It is read into memory as a whole, and fails
-    with a `CtfyRxError` where it cannot be read: `LogUnavailable`, `TokenRefused`, `ConnectionFailed`.
+    read; where there is none, `NoContest` on `status` and in the log says which there are. All other options
+    are those of `events` and `frames`. It is read into memory as a whole, and fails with a `CtfyRxError`
+    where it cannot be read: `LogUnavailable`, `TokenRefused`, `ConnectionFailed`.
 
     >>> from ctfy_rx import demo
     >>> with demo.platform(teams=2) as platform:
@@ -60,9 +66,13 @@ def history(
         client_factory, token = with_environment(client_factory, token)
     source = frames(url, token=token, client_factory=client_factory, path=path, **options)
 
+    def then(rows: list[Event[Payload]], me: Identity) -> Steps[None]:
+        yield from absence_from(pipeline, rows, me)
+        yield from names_of(pipeline, rows)
+
     pipeline = Pipeline(
         f"history of {source.address}",
-        lambda _: logged(source, begins, until, lambda rows: names_of(pipeline, rows)),
+        lambda _: logged(source, begins, until, then),
         cold=True,
         competition=competition,
     )

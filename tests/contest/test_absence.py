@@ -1,4 +1,4 @@
-"""Who narrows a stream to a contest that is not there is told so, where nothing would ever come."""
+"""Who narrows a stream, or a history, to a contest that is not there is told so, where nothing would come."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
+import httpx
 import pytest
 
 import ctfy_rx
@@ -125,3 +126,77 @@ def test_who_someone_is_says_in_which_contests_they_play():
     }
     identity = Asked().of(identify(), {"/me": me})
     assert (identity.teams, identity.contests) == ({"t1", "t2"}, {"final"})
+
+
+# A history, which ends
+
+
+def told_by_history(url: str, **options: Any) -> tuple[list[Any], list[ctfy_rx.NoContest]]:
+    """The events of a history, and what its status tells of its contest."""
+    told: list[ctfy_rx.NoContest] = []
+    history = ctfy_rx.history(url, **options)
+    history.status.subscribe(lambda news: told.append(news) if isinstance(news, ctfy_rx.NoContest) else None)
+    return list(history), told
+
+
+def test_a_history_of_a_contest_that_is_not_there_says_so(p: Platform, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.WARNING, "ctfy_rx")
+    p.solve(team=0, challenge=0)
+    events, told = told_by_history(p.url, token=p.admin_token, competition="nope")
+    assert events == []
+    until(lambda: told)
+    assert told == [ctfy_rx.NoContest("nope", "Demo Admin (admin)", ((p.competition_id, "Demo CTF"),))]
+    [warning] = [each for each in caplog.records if "no_contest" in each.getMessage()]
+    assert warning.levelname == "WARNING"
+    assert warning.getMessage().endswith("competition= takes an id, one of demo (Demo CTF)")
+
+
+async def test_on_an_event_loop_it_says_so_too(p: Platform):
+    history, told = ctfy_rx.history(p.url, token=p.admin_token, competition="nope"), []
+    history.status.subscribe(told.append)
+    assert [event async for event in history] == []
+    assert [each.competition for each in told if isinstance(each, ctfy_rx.NoContest)] == ["nope"]
+
+
+def server(answers: dict[str, Any]) -> httpx.MockTransport:
+    """A platform whose admin's log has one event, of the contest "gone"; `answers` are those of its other
+    routes, an int is a status, and what is not among them must not be asked."""
+    row = {"id": "1", "timestamp": "2026-01-01T00:00:00Z", "event": "x", "detail": {"competition_id": "gone"}}
+    known = {
+        "/me": {"id": "1", "display_name": "root", "is_admin": True},
+        "/admin/activities": {"items": [row], "total": 1},
+    } | answers
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = known[request.url.path.removeprefix("/api/v1")]
+        return httpx.Response(found) if isinstance(found, int) else httpx.Response(200, json=found)
+
+    return httpx.MockTransport(answer)
+
+
+@pytest.mark.parametrize(
+    ("competition", "answers", "events"),
+    [
+        pytest.param("gone", {}, 1, id="gone, but its events are there"),
+        pytest.param("new", {"/competitions/new": {"id": "new"}}, 0, id="there, and nothing has happened"),
+        pytest.param("x", {"/competitions/x": 503}, 0, id="nobody says whether it is there"),
+        pytest.param(
+            "own",
+            {
+                "/me": {
+                    "id": "1",
+                    "display_name": "root",
+                    "is_admin": True,
+                    "competition_teams": [{"competition_id": "own"}],
+                }
+            },
+            0,
+            id="there, by what is known already",
+        ),
+    ],
+)
+def test_a_history_of_any_other_contest_says_nothing(competition: str, answers: dict[str, Any], events: int):
+    read, told = told_by_history(
+        "http://ctf.example", token="pt_1", transport=server(answers), competition=competition
+    )
+    assert (len(read), told) == (events, [])
