@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from reactivex import abc
 from reactivex.disposable import Disposable
 from typing_extensions import override
@@ -64,6 +66,7 @@ class StatusFeed(Guarded[Status]):
 
     def __init__(self, subject: StatusSubject) -> None:
         super().__init__()
+        self.__doc__ = _HELP  # help() shows an object that has a text of its own without its class
         self._subject = subject
         self._keeper = _Keeper(subject)
 
@@ -84,6 +87,9 @@ class StatusFeed(Guarded[Status]):
         scheduler: abc.SchedulerBase | None = None,  # noqa: ARG002 - a status waits for nothing
     ) -> abc.DisposableBase:
         return self._subject.subscribe(observer)
+
+
+_HELP = f"{inspect.getdoc(StatusFeed)}\n\nhelp(type(stream.status)) goes on with all its methods."
 
 
 class StatusSubject:

@@ -65,6 +65,15 @@ def test_the_help_of_a_status_begins_with_each_that_comes_and_what_it_holds(kind
     assert f"`{kind.__name__}({fields})`" in beginning
 
 
+def test_the_help_of_a_status_ends_before_the_methods_of_every_observable_and_says_where_they_are():
+    with ctfy_rx.events("http://127.0.0.1:8100") as stream:
+        said = pydoc.plain(pydoc.render_doc(stream.status)).strip()
+        methods = helped(type(stream.status))
+    assert said.endswith("help(type(stream.status)) goes on with all its methods.")
+    assert len(said.splitlines()) < 60
+    assert "map(self, mapper" in methods
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_help_of_the_property_names_each_status(kind: type[Status]):
     assert f"`{kind.__name__}`" in (inspect.getdoc(ctfy_rx.EventStream.status) or "")
