@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 import httpx
 
-from ctfy_rx.connection.either_httpx import copied, is_asynchronous, transports, wrap_transports
+from ctfy_rx.connection.either_httpx import copied, is_asynchronous, kept_streams, transports, wrap_transports
 from ctfy_rx.connection.request import is_home
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.threads.process import not_for_children, this_process
@@ -112,18 +112,20 @@ class Lifeline:
 
     Closing the response from another thread does not wake its reader; shutting down the socket does, also
     while the response's headers are still awaited. The socket is found through httpcore's ``trace``
-    extension as it connects. One that the client has kept from an earlier request is known from its response,
-    and until those headers come the reader waits for `idle_timeout`. Where there is no socket, as with a
-    transport that is not httpcore's, `cut` does nothing, and the reader ends when its read returns.
+    extension as it connects, or in `client`, if that has kept it from an earlier request, as from a login.
+    Where there is no socket, as with a transport that is not httpcore's, `cut` does nothing, and the reader
+    ends when its read returns.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, client: Any = None) -> None:
         self._is_cut = False
         self._process = this_process()
         # Held again by the same thread when a signal handler disposes in the middle of it.
         self._lock = threading.RLock()
         self._sockets: list[socket.socket] = []
         self._handshaking: socket.socket | None = None
+        for stream in () if client is None else kept_streams(client):
+            self.hold(stream)
 
     def trace(self, name: str, info: dict[str, Any]) -> None:
         """For the ``trace`` extension of a blocking request."""

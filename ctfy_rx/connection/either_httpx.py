@@ -20,6 +20,7 @@ __all__ = [
     "is_asynchronous",
     "is_client",
     "is_url",
+    "kept_streams",
     "kinds_of",
     "pairs_of",
     "received_by",
@@ -76,9 +77,9 @@ def request_of(error: Exception) -> Any:
     return getattr(error, "_request", None)
 
 
-def kinds_of(error: Exception) -> set[str]:
+def kinds_of(thing: object) -> set[str]:
     """The names of its classes: those of the two packages are alike."""
-    return {class_.__name__ for class_ in type(error).__mro__}
+    return {class_.__name__ for class_ in type(thing).__mro__}
 
 
 def transports(client: Any) -> Iterator[Any]:
@@ -94,6 +95,19 @@ def wrap_transports(client: Any, around: Callable[[Any], Any]) -> None:
     for pattern, transport in client._mounts.items():  # noqa: SLF001
         if transport is not None:
             client._mounts[pattern] = around(transport)  # noqa: SLF001
+
+
+def kept_streams(client: Any) -> Iterator[Any]:
+    """The network streams of the connections that a blocking `client` has kept from earlier requests, and
+    will perhaps use again; none where they are not httpcore's."""
+    for transport in transports(client):
+        pool: Any = getattr(transport, "_pool", None)
+        for place in pool.connections if "ConnectionPool" in kinds_of(pool) else ():
+            below = place if place.is_idle() else None
+            while below is not None and not hasattr(below, "_network_stream"):
+                below = getattr(below, "_connection", None)
+            if below is not None:
+                yield below._network_stream  # noqa: SLF001
 
 
 class Http11(NamedTuple):

@@ -108,8 +108,8 @@ class ThreadRest(_Rest):
     """Asks with a blocking client; from one thread at a time."""
 
     def __init__(self, client: Any, root: Root) -> None:
+        self._lifeline = Lifeline(client)  # before the client's transports are wrapped
         super().__init__(client, root)
-        self._lifeline = Lifeline()
         self._is_cut = False
         self._asking = threading.Lock()
 

@@ -29,7 +29,7 @@ class ThreadDriver(Driver):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._lifeline = Lifeline()
+        self._lifeline = Lifeline(self._client)
         self._head = HeadLimit(self._attempt.wanted.head_timeout, self._lifeline.cut)
         self._may_move = False
 

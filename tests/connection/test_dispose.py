@@ -22,6 +22,7 @@ from ..support.servers import (
     chunk,
     frame,
     redirect,
+    reply,
     sends,
     trusting,
 )
@@ -71,6 +72,25 @@ def test_ends_at_once_wherever_the_response_stands(watch: Watch, script: Script,
                 watched.got(1)
             until(lambda: len(server.requests) > attempt)  # noqa: B023
             ends(watched, server.peers[attempt])
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_ends_at_once_on_a_connection_that_a_login_has_left_open(tls: bool) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(reply(200))
+        silent(peer)
+
+    def logged_in() -> httpx.Client:
+        client = httpx.Client(base_url=server.url, verify=trusting())
+        client.get("/login")
+        return client
+
+    with Server(script, tls=tls) as server:
+        watched = Watched().watch(frames(client_factory=logged_in), None)
+        until(lambda: len(server.requests) == 2)
+        ends(watched, server.peers[0])
+        assert server.connections == 1
 
 
 def test_ends_at_once_during_the_tls_handshake(watch: Watch) -> None:

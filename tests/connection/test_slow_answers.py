@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 
 from ctfy_rx.connection.frames import frames
@@ -20,7 +21,8 @@ from ctfy_rx.reconnect import is_transient
 from ..support.servers import CHUNKED, Peer, Script, Server, chunk, frame, in_turn, redirect, reply, trusting
 from ..support.threads import started
 from ..support.waiting import soon, until
-from .conftest import Watch
+from ..support.watching import Watched
+from .conftest import Watch, no_readers
 
 HEAD = b"HTTP/1.1 200 OK\r\nX: "
 
@@ -99,6 +101,27 @@ def test_a_proxy_whose_answer_to_connect_trickles_is_given_up_and_named(watch: W
         error = watch(frames("https://nobody.invalid", proxy=proxy.url)).failure()
     assert type(error) is ConnectionTimedOut
     assert str(error).startswith(f"the proxy 127.0.0.1:{proxy.port}, on the way to https://nobody.invalid/")
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("by_proxy", [False, True], ids=["direct", "by a proxy"])
+def test_so_is_one_on_a_connection_that_a_login_has_left_open(library: Any, by_proxy: bool) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(reply(200))
+        trickles(HEAD)(peer)
+
+    def logged_in() -> Any:
+        client = library.Client(base_url=server.url, proxy=server.url if by_proxy else None)
+        client.get("/login")
+        return client
+
+    with Server(script) as server:
+        error = Watched().watch(frames(client_factory=logged_in), None).failure()
+        assert server.connections == 1
+    assert "answers too slowly: " in str(error)
+    until(no_readers)
 
 
 def test_a_head_that_is_whole_in_time_opens_the_stream_and_nobody_waits_for_it_any_more(watch: Watch) -> None:
