@@ -13,6 +13,7 @@ A whole platform to test against, with connections that break, is the fixture `c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, overload
@@ -209,12 +210,12 @@ def marbles(
     """A stream as a marble diagram draws it.
 
     A letter gives the event of that name, ``(a,b)`` two at once, ``|`` completes, ``#`` fails with `error`.
-    Each character, ``-`` as well, lets `timespan` seconds pass.
+    Each character, ``-`` as well, lets `timespan` seconds pass; two letters have a ``-`` between them.
 
     The diagram begins when the first subscriber comes, or at `EventStream.connect`; a later one sees what is
     left of it. `scheduler` gives the time: with reactivex's `TestScheduler` no test ever waits.
 
-    Raises `ConfigurationError` for a letter without an event.
+    Raises `ConfigurationError` for what is no letter of an event, and for letters with nothing between them.
 
     >>> from reactivex.testing import TestScheduler
     >>> time = TestScheduler()
@@ -223,9 +224,8 @@ def marbles(
     >>> time.advance_to(10)
     4.0 flag_wrong
     """
-    for letter in diagram:
-        if letter.isalnum() and letter not in events:
-            raise ConfigurationError(f'"{letter}" in the diagram is no event: add {letter}=event("…")')
+    for letters in _PLACES.findall(diagram):
+        _check_place(letters, events)
     lookup: dict[str | float, Any] = dict(events.items())
     failure = error or ConnectionFailed("the diagram ends with #")
     source = reactivex.from_marbles(diagram, timespan, scheduler, lookup, failure)
@@ -233,6 +233,23 @@ def marbles(
 
 
 _COMPETITION: Final[dict[str, Any]] = {"competition_id": "final", "competition_title": "The Final"}
+
+
+_PLACES: Final = re.compile(r"[^-|#(),\s]+")
+
+
+def _check_place(letters: str, events: Mapping[str, object]) -> None:
+    """Refuse what reactivex would give as it is written: a text, or a number, in the place of an event."""
+    for letter in letters:
+        if not letter.isalpha():
+            raise ConfigurationError(f'"{letter}" in the diagram is no event: name each by a letter')
+        if letter not in events:
+            raise ConfigurationError(f'"{letter}" in the diagram is no event: add {letter}=event("…")')
+    if len(letters) > 1:
+        apart, together = "-".join(letters), ",".join(letters)
+        raise ConfigurationError(
+            f'"{letters}" in the diagram is no event: write "{apart}", or "({together})" for all at once'
+        )
 
 
 def _box(team: str, challenge: str) -> dict[str, Any]:

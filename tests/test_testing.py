@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime
 
@@ -171,6 +172,21 @@ def test_marbles_begin_with_the_first_subscriber_and_a_late_one_sees_the_rest():
 def test_a_letter_without_an_event_is_an_error():
     with pytest.raises(ConfigurationError, match=r"add b=event"):
         marbles("-a-b", a=solve())
+
+
+@pytest.mark.parametrize(
+    ("diagram", "advice"),
+    [("-aa-b|", 'write "a-a", or "(a,a)"'), ("-(ab)|", 'write "a-b", or "(a,b)"')],
+)
+def test_letters_with_nothing_between_them_are_an_error_that_says_what_to_write(diagram, advice):
+    with pytest.raises(ConfigurationError, match=re.escape(advice)):
+        marbles(diagram, a=solve(), b=wrong())
+
+
+@pytest.mark.parametrize("sign", ["1", "*", "_"])
+def test_a_sign_that_is_no_letter_is_an_error(sign):
+    with pytest.raises(ConfigurationError, match="name each by a letter"):
+        marbles(f"-{sign}-", **{sign: solve()})
 
 
 def test_the_repr_of_a_test_stream_says_what_it_is():
