@@ -223,19 +223,19 @@ class ItemKeeping(Guarded[T]):
         return self.derived(super().subscribe_on(scheduler))
 
     @override
-    def merge(self, *sources: Observable[T], max_concurrent: int | None = None) -> Self:
+    def merge(self, *sources: Observable[Any], max_concurrent: int | None = None) -> ItemKeeping[Any]:
         return self.derived(super().merge(*sources, max_concurrent=max_concurrent))
 
     @override
-    def concat(self, *sources: Observable[T]) -> Self:
+    def concat(self, *sources: Observable[Any]) -> ItemKeeping[Any]:
         return self.derived(super().concat(*sources))
 
     @override
-    def __add__(self, other: Observable[Any]) -> Self:
+    def __add__(self, other: Observable[Any]) -> ItemKeeping[Any]:
         return self.derived(super().__add__(other))
 
     @override
-    def __iadd__(self, other: Observable[Any]) -> Self:
+    def __iadd__(self, other: Observable[Any]) -> ItemKeeping[Any]:
         return self.derived(super().__iadd__(other))
 
     @override

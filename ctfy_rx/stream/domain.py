@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 from reactivex import Observable, abc
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, override
 
 from ctfy_rx import operators as op
 from ctfy_rx.catalogue import AchievementUnlocked, FlagCorrect, FlagWrong, Payload
@@ -84,6 +84,19 @@ class DomainStream(SharedStream[P]):
         """
         check_buffer(size, policy, source_can_wait=not self._pipeline.live)
         return self.derived(self.pipe(op.buffered(size, policy, make_drops=self._pipeline.drops)))
+
+    if TYPE_CHECKING:  # what comes together may be of different payloads
+
+        @override
+        def merge(
+            self, *sources: Observable[Event[Q]], max_concurrent: int | None = None
+        ) -> EventStream[P | Q]: ...
+        @override
+        def concat(self, *sources: Observable[Event[Q]]) -> EventStream[P | Q]: ...
+        @override
+        def __add__(self, other: Observable[Event[Q]]) -> EventStream[P | Q]: ...
+        @override
+        def __iadd__(self, other: Observable[Event[Q]]) -> EventStream[P | Q]: ...
 
     def selected(self, matches: Callable[[str], bool]) -> Observable[Event[P]]:
         """The events whose name matches: what `operators.of_event` looks for in its source. `matches` is

@@ -62,6 +62,14 @@ def test_the_derived_streams_have_the_types_of_their_payloads() -> None:
     assert_type(stream().of_event(FlagCorrect).mine(), EventStream[FlagCorrect])
 
 
+def test_streams_that_come_together_have_the_payloads_of_all() -> None:
+    right, wrong, pattern = stream().solves(), stream().wrong_answers(), stream().of_event("flag_*")
+    assert_type(right.merge(wrong), EventStream[FlagCorrect | FlagWrong])
+    assert_type(right.concat(wrong), EventStream[FlagCorrect | FlagWrong])
+    assert_type(right + wrong, EventStream[FlagCorrect | FlagWrong])
+    assert_type(pattern.sample(5.0).merge(pattern.debounce(21.0)), EventStream[Payload])
+
+
 def test_what_is_no_event_has_its_type_too() -> None:
     assert_type(stream().scoreboard("final"), Boards)
     assert_type(stream().burst(5, within=60.0), Observable[Burst])
