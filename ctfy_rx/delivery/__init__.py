@@ -20,9 +20,9 @@ never waited for, and so stands in no order; that of a `Cold` subscriber is held
 Locks that a garbage collection may ask for once more, since it disposes what was forgotten, are reentrant.
 
 *Slow ones.* All callbacks of a stream run on one thread, so one that takes long holds up the others, and
-never the socket: another thread reads on, into a bounded buffer (`ctfy_rx.threads.lead`). The log names it;
-`operators.buffered` puts what follows on a thread of its own. On an event loop nobody can do that: there the
-status says that it lags.
+never the socket: another thread reads on, into a bounded buffer (`ctfy_rx.threads.lead`). The log names it,
+and one that does not return is seen by who reads on (`standstill`); `operators.buffered` puts what follows on
+a thread of its own. On an event loop nobody can do that: there the status says that it lags.
 
 *Ends.* An end is an item: it comes after those before it, once. `close` discards what waits, then ends.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -28,6 +29,7 @@ __all__ = [
     "given",
     "is_an_operators",
     "is_for_the_program",
+    "place_of_thread",
     "raised_at",
     "was_heard_by_nobody",
 ]
@@ -88,8 +90,18 @@ def raised_at(error: BaseException) -> Place | None:
 
 def calling_place() -> Place | None:
     """The line of the user's own code that calls us."""
+    return _own_line(inspect.currentframe())
+
+
+def place_of_thread(thread: int) -> Place | None:
+    """The line of the user's own code that a thread, by its identifier, is at; None where it is at none, or
+    has ended."""
+    return _own_line(sys._current_frames().get(thread))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it is documented
+
+
+def _own_line(innermost: FrameType | None) -> Place | None:
     found = None
-    for frame in frames_above(inspect.currentframe()):
+    for frame in frames_above(innermost):
         if not _is_of(frame, _LIBRARY):
             found = found or frame
             if not _is_of(frame, _installed()):

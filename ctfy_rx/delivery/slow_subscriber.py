@@ -14,6 +14,7 @@ from ctfy_rx.delivery.buffer import DEFAULT_BUFFER, Buffer, Drops, Policy
 from ctfy_rx.delivery.culprit import Place, is_for_the_program, raised_at, was_heard_by_nobody
 from ctfy_rx.delivery.receipts import Kept, Receipts, lose, settle
 from ctfy_rx.delivery.repeats import Repeats, said
+from ctfy_rx.delivery.standstill import Standstill
 from ctfy_rx.errors import BufferOverflow, CtfyRxError, StreamClosed
 from ctfy_rx.text.printable import short
 from ctfy_rx.threads.consumers import Consumer
@@ -42,6 +43,7 @@ End = Callable[[abc.ObserverBase[Any]], None]
 _MANY = 1024
 _LONGEST_ITEM = 500
 _A_SUBSCRIBER = "a subscriber"
+_UNTIL_IT_RETURNS = "until it does what comes waits in its buffer: give what it waits for a timeout"
 _log = logging.getLogger("ctfy_rx")
 
 
@@ -63,6 +65,7 @@ class Strand(Consumer, Generic[T]):
         self._observer = observer
         self._receipts = receipts or Receipts()
         self._repeats = Repeats(_A_SUBSCRIBER)
+        self._standstill = Standstill(_UNTIL_IT_RETURNS)
         self._buffer: Buffer[T | Kept] = Buffer(size, policy, drops, lose)
         self._blocks = policy == "block"
         self._something_waits = Alarm()
@@ -78,6 +81,7 @@ class Strand(Consumer, Generic[T]):
 
     def on_next(self, item: T) -> None:
         """Deliver `item`, when its turn comes."""
+        self._standstill.look()
         while self._blocks and self._buffer.is_full and not self._stopped:
             self._room.wait()
         kept = self._receipts.keep(item)
@@ -156,6 +160,7 @@ class Strand(Consumer, Generic[T]):
             then()
 
     def _deliver_all(self) -> None:
+        self._standstill.begins()
         while not self._stopped:
             if self._buffer:
                 self.is_busy = True
@@ -176,10 +181,17 @@ class Strand(Consumer, Generic[T]):
         if self._refuses:
             self._discard(kept)
         elif isinstance(kept, Kept):
-            self._receipts.deliver(kept.receipt, lambda: deliver(self._observer, kept.item, self._repeats))
+            self._receipts.deliver(kept.receipt, lambda: self._give(kept.item))
             settle(kept)
         else:
-            deliver(self._observer, kept, self._repeats)
+            self._give(kept)
+
+    def _give(self, item: T) -> None:
+        self._standstill.at = item
+        try:
+            deliver(self._observer, item, self._repeats)
+        finally:
+            self._standstill.at = None
 
 
 def deliver(observer: abc.ObserverBase[T], item: T, repeats: Repeats) -> None:

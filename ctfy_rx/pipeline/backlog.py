@@ -17,6 +17,7 @@ from reactivex import abc
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.delivery.buffer import Buffer
 from ctfy_rx.delivery.receipts import Progress
+from ctfy_rx.delivery.standstill import Standstill
 from ctfy_rx.event import Event
 from ctfy_rx.stats import Counters
 from ctfy_rx.status import Lagging, Status
@@ -26,6 +27,10 @@ __all__ = ["Delivery"]
 _BATCH = 64
 _LAG_TOLD = 1.0  # seconds
 _LAG_TOLD_EVERY = 10.0  # seconds
+_UNTIL_IT_RETURNS = (
+    "until it does nobody hears anything: give what it waits for a timeout, "
+    "or let stream.buffered() give it a thread of its own"
+)
 
 
 class Delivery:
@@ -57,9 +62,11 @@ class Delivery:
         self._tell = tell
         self._clock = clock
         self._lag_told = 0.0
+        self._standstill = Standstill(_UNTIL_IT_RETURNS)
 
     def put(self, events: list[Event[Payload]]) -> None:
         """Deliver live events. Raises `BufferOverflow` where that is the policy of their buffer."""
+        self._look_for_a_standstill()
         if not events:
             return
         try:
@@ -110,13 +117,18 @@ class Delivery:
 
     def _give(self, events: Generator[Event[Payload]]) -> None:
         self._giving = events
-        self._observer.on_next(events)
+        self._standstill.begins()
+        try:
+            self._observer.on_next(events)
+        finally:
+            self._standstill.at = None
         self._giving = None
 
     def _each(self, events: list[Event[Payload]]) -> Generator[Event[Payload]]:
         """`events`, with what is counted of each while they are taken."""
-        counters, clock = self._counters, self._clock
+        counters, clock, standstill = self._counters, self._clock, self._standstill
         for event in events:
+            standstill.at = event
             now = clock()
             lag = now - event.received
             counters.lag = lag if lag > 0 else 0.0
@@ -124,6 +136,12 @@ class Delivery:
                 self._tell_lag(lag, now)
             yield event
             counters.events += 1
+
+    def _look_for_a_standstill(self) -> None:
+        held_up = self._standstill.look()
+        if held_up:
+            self._counters.lag = held_up
+            self._tell_lag(held_up, self._clock())
 
     def _tell_lag(self, lag: float, now: float) -> None:
         if now - self._lag_told > _LAG_TOLD_EVERY:

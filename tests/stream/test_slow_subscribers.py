@@ -11,6 +11,7 @@ import pytest
 import reactivex
 
 import ctfy_rx
+from ctfy_rx.delivery import standstill
 from ctfy_rx.demo.running import Platform
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
 from ctfy_rx.pipeline.backlog import Delivery
@@ -265,6 +266,37 @@ def test_a_slow_subscriber_that_leaves_takes_its_thread_with_it(p: Platform):
         held.go.set()
         until(lambda: not started("ctfy_rx slow subscriber"))
         assert len(held.events) == 1
+
+
+@pytest.mark.parametrize("of_log", [True, False])
+def test_a_callback_that_does_not_return_is_told_of_while_it_does_not(
+    p: Platform, of_log: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(standstill, "PATIENCE", 0.0)
+    held, told = Held(), list[ctfy_rx.Status]()
+    with ctfy_rx.events(p.url, token=p.admin_token) as stream:
+        stream.of_event("flag_wrong" if of_log else "tick").subscribe(held.on_next)
+        stream.status.subscribe(told.append)
+        until(lambda: p.connections)
+        until(lambda: (p.wrong(team=0, challenge=0), burst(p, 1), held.entered.is_set())[-1])
+        until(lambda: (burst(p, 1), "has not returned" in caplog.text)[-1])
+        assert "it is at test_slow_subscribers.py:" in caplog.text
+        assert "until it does nobody hears anything" in caplog.text
+        assert stream.stats.lag > 0
+        until(lambda: any(isinstance(status, ctfy_rx.Lagging) for status in told))
+        held.go.set()
+
+
+def test_one_behind_buffered_that_does_not_return_is_told_of_too(
+    p: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(standstill, "PATIENCE", 0.0)
+    held = Held()
+    with ctfy_rx.events(p.url) as stream:
+        stream.buffered().subscribe(held.on_next)
+        until(lambda: p.connections)
+        until(lambda: (burst(p, 1), "what comes waits in its buffer" in caplog.text)[-1])
+        held.go.set()
 
 
 async def test_a_callback_that_blocks_its_loop_is_told_as_lag_and_the_loop_lives(p: Platform):
