@@ -43,6 +43,9 @@ End = Callable[[abc.ObserverBase[Any]], None]
 _MANY = 1024
 _LONGEST_ITEM = 500
 _A_SUBSCRIBER = "a subscriber"
+_EXITS_NOTHING = (
+    ", and sys.exit() ends no program on a thread of the stream: close() it and exit after wait()"
+)
 _UNTIL_IT_RETURNS = "until it does what comes waits in its buffer: give what it waits for a timeout"
 _log = logging.getLogger("ctfy_rx")
 
@@ -211,11 +214,10 @@ def report(
         raise error
     if was_heard_by_nobody(error):
         report_end(Failure(as_exception(error), item, raised_at(error)))
-    elif isinstance(error, SystemExit):
-        _log.error("a subscriber called sys.exit() on a thread of the stream; it goes on", exc_info=error)
     else:
         then = "; it goes on with the next" if goes_on else ""
-        (repeats or Repeats(_A_SUBSCRIBER)).log(error, f"on {item!r:.200}{then}")
+        why = _EXITS_NOTHING if isinstance(error, SystemExit) else ""
+        (repeats or Repeats(_A_SUBSCRIBER)).log(error, f"on {item!r:.200}{why}{then}")
 
 
 class Failure(NamedTuple):

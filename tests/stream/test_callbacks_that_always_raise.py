@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from ctfy_rx import operators as op
 from ctfy_rx.testing import solve, wrong
 
 from ..support.logs import our_errors
-from ..support.waiting import until
+from ..support.waiting import Background, until
 
 Told = list[tuple[str, bool]]
 
@@ -43,6 +44,14 @@ def test_the_first_time_with_its_traceback_then_in_a_line_at_powers_of_two_with_
     assert not any(with_traceback for _, with_traceback in later)
     assert "again KeyError: 'flag_correct', at test_callbacks_that_always_raise.py:" in later[0][0]
     assert ": {}[name]" in later[0][0]
+
+
+def test_sys_exit_again_and_again_off_the_main_thread_is_no_exception(told):
+    source: Subject[Any] = Subject()
+    EventStream.over(source).subscribe(lambda _: sys.exit(3))
+    Background(lambda: [source.on_next(solve()) for _ in range(100)]).join()
+    assert [with_traceback for _, with_traceback in told()] == [True] + 6 * [False]
+    assert "again SystemExit: 3" in told()[-1][0]
 
 
 @pytest.mark.parametrize("end", ["close", "dispose", "complete"])
