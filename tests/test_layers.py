@@ -28,7 +28,8 @@ HOUSE = """
     wording
     threads: coroutines process turns waiting / lead loops / consumers
     delivery: culprit receipts subscribers / buffer standstill / mailboxes repeats /
-        handling slow_subscriber / queues / clock guard interests iterators / guarded hub / cold status_feed
+        handling slow_subscriber / queues / clock guard interests iterators last_item / guarded hub /
+        cold status_feed
     connection: chunks content_coding either_httpx http_values route time_limits tls / redaction /
         client_maker direct_body request / answers bodies clients redirects /
         credentials failures steps / options rest / attempt / driver / loop_driver thread_driver / frames

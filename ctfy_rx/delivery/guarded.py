@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Generator, Iterable
 from copy import copy
 from functools import wraps
 from inspect import isfunction
@@ -15,8 +16,10 @@ from typing_extensions import override
 
 from ctfy_rx.delivery.guard import UNATTENDED, Guard, Keeper
 from ctfy_rx.delivery.iterators import AsyncItems, Items
+from ctfy_rx.delivery.last_item import future_of, run
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.threads.coroutines import check_callbacks, refuse_coroutine_functions
+from ctfy_rx.threads.loops import running_loop
 
 __all__ = ["Composed", "Guarded"]
 
@@ -78,6 +81,23 @@ class Guarded(Observable[T]):
     def __aiter__(self) -> AsyncItems[T]:
         """The same on the running event loop."""
         return AsyncItems(self)
+
+    @override
+    def run(self, scheduler: abc.SchedulerBase | None = None) -> T:
+        """As reactivex's: block until the end; the last item. Raises `ConfigurationError` on the event loop
+        that would have to bring it."""
+        return run(self, scheduler)
+
+    @override
+    def to_future(self, future_ctor: Any = None) -> Any:
+        """As reactivex's: a future of the last item, on the running event loop."""
+        loop = running_loop() if future_ctor is None else None
+        return super().to_future(future_ctor) if loop is None else future_of(self, loop)
+
+    @override
+    def __await__(self) -> Generator[Any, None, T]:
+        """The last item, when the end has come."""
+        return future_of(self, asyncio.get_running_loop()).__await__()
 
     @override
     def __add__(self, other: Observable[Any]) -> Observable[Any]:

@@ -79,9 +79,9 @@ KEEPING: dict[str, Use] = {
 }
 """Every name of reactivex's that a stream overrides and that keeps the item, with a use of it."""
 
-REPLACED = {"__await__", "__init__", "sequence_equal", "subscribe"}
-"""The others: an error that says what to write, what refuses coroutine functions and closed streams, and what
-reactivex takes for a list because it can be looped over."""
+REPLACED = {"__await__", "__init__", "run", "sequence_equal", "subscribe", "to_future"}
+"""The others: an error that says what to write, what refuses coroutine functions and closed streams, what
+reactivex takes for a list because it can be looped over, and waits that know of threads and event loops."""
 
 GUARDED = {"dematerialize", "partition_indexed", "pipe", "pluck", "ref_count", "sum", "switch_latest"}
 """Which of reactivex's guard the subscribers of what they return; all its other methods go through `pipe`."""

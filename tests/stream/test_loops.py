@@ -260,6 +260,8 @@ BLOCKING: dict[str, Callable[[EventStream], object]] = {
     "ready": lambda stream: stream.instance("i-1").ready().wait(),
     "to_arrow": lambda stream: stream.take(1).to_arrow(),
     "to_pandas": lambda stream: stream.take(1).to_pandas(),
+    "run": lambda stream: stream.first().run(),
+    "run of what is no stream": lambda stream: stream.map(str).first().run(),
 }
 
 
