@@ -19,7 +19,7 @@ import ctfy_rx
 
 # Each line imports from the lines above it; in a room, nothing left of a slash imports from its right.
 HOUSE = """
-    errors version
+    errors program_log version
     text: printable suggestion / html
     sse catalogue
     decoding

@@ -14,7 +14,6 @@ Origins are compared exactly: scheme, host as it is written, and port.
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ import httpx
 from ctfy_rx.connection.client_maker import ClientFactory
 from ctfy_rx.connection.request import address_of, origin, resolve, without_token
 from ctfy_rx.errors import ConfigurationError
+from ctfy_rx.program_log import program_log as _log
 
 __all__ = [
     "Login",
@@ -47,7 +47,6 @@ Token = str | Callable[[], str | None] | None
 TokenIn = Literal["query", "header"]
 """How a token travels: as ``?token=``, or as ``Authorization: Bearer``."""
 
-_log = logging.getLogger("ctfy_rx")
 
 _PLATFORM, _TOKEN = "CTFY_PLATFORM_URL", "CTFY_TOKEN"
 _AROUND = re.compile(r"\s+|[\"']|[Bb]earer\s+")

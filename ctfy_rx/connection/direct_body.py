@@ -14,7 +14,6 @@ transport or over HTTP/2, httpx reads, as well, more slowly.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import suppress
@@ -22,11 +21,11 @@ from typing import Any, Self
 
 from ctfy_rx.connection.chunks import ChunkCutter
 from ctfy_rx.connection.either_httpx import Http11, as_its_own, http11_below, received_by
+from ctfy_rx.program_log import program_log as _log
 
 __all__ = ["async_raw_body", "is_read_below", "raw_body"]
 
 _READ_BYTES = 65_536
-_log = logging.getLogger("ctfy_rx")
 
 
 def is_read_below(response: Any) -> bool:

@@ -8,7 +8,6 @@ delivers nothing more.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Generator
 from typing import Any
@@ -26,11 +25,10 @@ from ctfy_rx.connection.request import address_of
 from ctfy_rx.connection.route import DIRECT, Route, Way
 from ctfy_rx.connection.time_limits import HeadLimit
 from ctfy_rx.errors import FrameTooLarge, StreamClosed
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.sse import Frame, FrameDecoder
 
 __all__ = ["Driver"]
-
-_log = logging.getLogger("ctfy_rx")
 
 
 class Driver:

@@ -3,7 +3,6 @@ I/O."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator
 from typing import Any
 
@@ -22,12 +21,12 @@ from ctfy_rx.connection.request import (
     without_token,
 )
 from ctfy_rx.errors import BadRedirect
+from ctfy_rx.program_log import program_log as _log
 
 __all__ = ["REDIRECTS", "exchange", "redirect_target"]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-_log = logging.getLogger("ctfy_rx")
 _MAX_REDIRECTS = 20
 _SEE_OTHER = 303
 _OF_ONE_MESSAGE = (b"host", b"content-length", b"transfer-encoding")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Generic, Literal, TypeVar, get_args
 
 from ctfy_rx.delivery.culprit import is_for_the_program
 from ctfy_rx.errors import BufferOverflow, ConfigurationError
+from ctfy_rx.program_log import program_log as _log
 
 __all__ = ["DEFAULT_BUFFER", "Buffer", "Drops", "OnDrop", "Policy", "check_buffer", "now_and_then"]
 
@@ -23,8 +23,6 @@ Policy = Literal["drop_oldest", "drop_newest", "error", "block"]
 it ends the subscription with `BufferOverflow`, or its source waits for room, if it can."""
 
 OnDrop = Callable[[int], None]
-
-_log = logging.getLogger("ctfy_rx")
 
 
 def check_buffer(size: int, policy: str = "drop_oldest", *, source_can_wait: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from threading import RLock
 from time import perf_counter
@@ -14,6 +13,7 @@ from ctfy_rx.delivery.culprit import calling_place
 from ctfy_rx.delivery.interests import NOBODY, Member, Members, Routes, Wants, all_alike
 from ctfy_rx.delivery.receipts import Receipts
 from ctfy_rx.delivery.slow_subscriber import End, end, report
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.text.printable import short
 from ctfy_rx.threads.loops import running_loop
 from ctfy_rx.threads.turns import InTurn
@@ -28,7 +28,6 @@ SLOW = 1.0
 _LONGEST = 200
 _ON_A_LOOP = "it blocks its event loop: let asyncio.to_thread() do what takes long"
 _ON_A_THREAD = "all others of its stream wait meanwhile: stream.buffered() gives it a thread of its own"
-_log = logging.getLogger("ctfy_rx")
 
 
 class Hub(Generic[T]):

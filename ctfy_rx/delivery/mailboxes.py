@@ -7,7 +7,6 @@ collected, and ends its subscription.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from abc import abstractmethod
 from collections import deque
@@ -20,6 +19,7 @@ from typing_extensions import override
 
 from ctfy_rx.delivery.buffer import Buffer, Drops, check_buffer
 from ctfy_rx.delivery.receipts import Held, Kept, Receipts, lose
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.loops import on_loop
 
@@ -27,7 +27,6 @@ __all__ = ["End", "Mailbox", "WaitingItems"]
 
 T = TypeVar("T")
 
-_log = logging.getLogger("ctfy_rx")
 
 _TURN = 0.005
 """After so many seconds, in which the body of a loop has perhaps awaited nothing, the event loop has a turn.

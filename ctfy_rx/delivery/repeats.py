@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import NamedTuple
 
 from ctfy_rx.delivery.buffer import now_and_then
 from ctfy_rx.delivery.culprit import Place, raised_at
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.text.printable import short
 from ctfy_rx.threads.process import OwnLock
 
@@ -14,7 +14,6 @@ __all__ = ["Repeats", "said"]
 
 _KINDS = 64
 _LONGEST = 300
-_log = logging.getLogger("ctfy_rx")
 
 
 class _Kind(NamedTuple):

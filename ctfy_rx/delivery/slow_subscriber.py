@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -16,6 +15,7 @@ from ctfy_rx.delivery.receipts import Kept, Receipts, lose, settle
 from ctfy_rx.delivery.repeats import Repeats, said
 from ctfy_rx.delivery.standstill import Standstill
 from ctfy_rx.errors import BufferOverflow, CtfyRxError, StreamClosed
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.text.printable import short
 from ctfy_rx.threads.consumers import Consumer
 from ctfy_rx.threads.process import OwnLock
@@ -47,7 +47,6 @@ _EXITS_NOTHING = (
     ", and sys.exit() ends no program on a thread of the stream: close() it and exit after wait()"
 )
 _UNTIL_IT_RETURNS = "until it does what comes waits in its buffer: give what it waits for a timeout"
-_log = logging.getLogger("ctfy_rx")
 
 
 class Strand(Consumer, Generic[T]):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
 from ctfy_rx.delivery.culprit import place_of_thread
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.text.printable import short
 
 __all__ = ["Standstill"]
@@ -17,7 +17,6 @@ PATIENCE = 10.0
 """Seconds at one item after which it is told, and again after twice as many."""
 
 _LONGEST = 200
-_log = logging.getLogger("ctfy_rx")
 
 
 class Standstill:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from fnmatch import translate
@@ -15,12 +14,12 @@ from ctfy_rx.catalogue import PAYLOADS, Payload
 from ctfy_rx.errors import ConfigurationError
 from ctfy_rx.event import Event
 from ctfy_rx.operators.usual_words import meaning_of
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.text.printable import short
 from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["Selective", "is_pattern", "named", "of_event", "selected"]
 
-_log = logging.getLogger("ctfy_rx")
 
 P = TypeVar("P", bound=Payload)
 

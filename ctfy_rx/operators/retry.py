@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -13,6 +12,7 @@ from reactivex.scheduler import TimeoutScheduler
 from ctfy_rx.delivery.clock import seconds_of
 from ctfy_rx.delivery.culprit import is_for_the_program
 from ctfy_rx.errors import HttpError
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.reconnect import Attempts, Backoff, Ended, Session, chance, is_transient
 from ctfy_rx.status import Connecting, Gap, Open, Status, Waiting
 from ctfy_rx.threads.loops import LoopScheduler, loop_of
@@ -21,7 +21,6 @@ __all__ = ["retry_with_backoff"]
 
 _GATEWAY_TIMEOUT = 504
 
-_log = logging.getLogger("ctfy_rx")
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
@@ -10,12 +9,12 @@ from typing import Any, TypeVar
 from reactivex import Observable
 
 from ctfy_rx.catalogue import PAYLOADS
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.text.printable import short
 from ctfy_rx.text.suggestion import did_you_mean
 
 __all__ = ["known_fields", "told_of_slips"]
 
-_log = logging.getLogger("ctfy_rx")
 
 S = TypeVar("S", bound=Observable[Any])
 T = TypeVar("T")

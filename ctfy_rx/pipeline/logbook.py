@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.status import Closed, Connecting, Gap, Idle, News, Open, Status, SubscriberFailed, Waiting
 from ctfy_rx.text.printable import plain
 
 __all__ = ["logbook"]
-
-_log = logging.getLogger("ctfy_rx")
 
 
 def logbook(name: str) -> Callable[[Status], None]:

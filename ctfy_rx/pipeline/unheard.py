@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from itertools import islice
 
 from ctfy_rx.catalogue import STORED
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.status import Open, Status
 from ctfy_rx.text.printable import plain
 
@@ -14,7 +14,6 @@ __all__ = ["unheard"]
 
 _SHOWN = 3
 _STORED = ("flag_correct", *sorted(STORED - {"flag_correct"}))
-_log = logging.getLogger("ctfy_rx")
 
 
 def unheard(name: str, wants: Callable[[str], bool]) -> Callable[[Status], None]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from ctfy_rx.errors import BadRecording
 from ctfy_rx.event import Event
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.recording.compression import Lines, packing_of
 from ctfy_rx.recording.lines import Header, from_line, header_in, no_recording
 
 __all__ = ["Reader", "happened"]
 
 OnRead = Callable[[int, int], None]
-
-_log = logging.getLogger("ctfy_rx")
 
 
 class Reader:

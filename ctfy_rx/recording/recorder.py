@@ -5,7 +5,6 @@ a time, so that a slow disk holds up nobody but the recording.
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -19,6 +18,7 @@ from ctfy_rx.delivery.receipts import Kept, Receipts, item_of, lose, settle
 from ctfy_rx.errors import BufferOverflow, CtfyRxError
 from ctfy_rx.event import Event
 from ctfy_rx.ledger import Cursor
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.reconnect import Backoff, asked_by, is_transient
 from ctfy_rx.recording.lines import Header, to_line
 from ctfy_rx.recording.writer import Tape
@@ -34,7 +34,6 @@ _MANY = 2048  # events that wait are written at once
 _MANY_UNSETTLED = 256  # where their source waits for it; a broker has no more than 1,024 on their way
 _OPENS = 0.05  # seconds between two looks whether it does
 _MOMENTS = 0.5  # seconds that a question has after the end
-_log = logging.getLogger("ctfy_rx")
 
 A = TypeVar("A")
 

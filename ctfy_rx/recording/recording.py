@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +12,12 @@ from reactivex.disposable import SingleAssignmentDisposable
 
 from ctfy_rx.delivery.receipts import receipts_of
 from ctfy_rx.event import Event
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.recording.lines import Header
 from ctfy_rx.recording.recorder import Earlier, Recorder
 from ctfy_rx.threads.consumers import Consumer
 
 __all__ = ["Recording", "begun"]
-
-_log = logging.getLogger("ctfy_rx")
 
 
 class Recording:

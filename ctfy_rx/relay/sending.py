@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import msgspec
 
 from ctfy_rx.catalogue import Payload
 from ctfy_rx.event import Event
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.relay.broker import Connection
 from ctfy_rx.relay.journal import CURSOR, MESSAGE_ID
 from ctfy_rx.relay.messages import encode, message_id, subject
@@ -26,8 +26,6 @@ SIGNAL = "Ctfy-Signal"
 _ON_THE_WAY = 256  # messages that are published and not yet confirmed
 _PATIENCE = 5.0  # seconds until one is confirmed
 _OF_HEADERS = 1024  # bytes
-
-_log = logging.getLogger("ctfy_rx")
 
 
 class Sending:

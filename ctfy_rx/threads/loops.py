@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
@@ -16,6 +15,7 @@ from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentD
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ctfy_rx.errors import LoopClosed
+from ctfy_rx.program_log import program_log as _log
 from ctfy_rx.threads.process import this_process
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-_log = logging.getLogger("ctfy_rx")
 
 _YEARS = 3e8  # seconds
 _ENDED = "the event loop that drove the stream has ended: whoever subscribes next opens the stream anew"
